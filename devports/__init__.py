@@ -1,3 +1,3 @@
-"""devports: the port is yours before the server starts."""
+"""devports: start development servers on their ports, every time."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """The commands and their options, declared once: dispatch, `--help` and completion read them here.
 
-Only the parser imports argparse, which costs one and a half Python starts: a TAB needs none.
+Only the parser imports argparse, which costs one and a half Python starts: completion needs none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def port(text: str) -> int:
         DevportsError: it is not a port.
     """
     if text.startswith("{"):  # of `--port 8000 uvicorn main:app --port {port}`
-        fact = f"what stands before `--` is for devports, and `{text[:20]}` for the server"
+        fact = f"arguments before `--` are for devports; `{text[:20]}` is for the server"
         raise DevportsError("usage", f"`{text[:20]}` is not a port", facts=(fact,))
     return port_number(text, text)
 
@@ -41,7 +41,7 @@ def host(text: str) -> str:
     Raises:
         DevportsError: it is neither a name nor a numeric address.
     """
-    from devports.config.decode import wrong_host  # only where one is given
+    from devports.config.decode import wrong_host  # only if one is given
 
     if wrong := wrong_host(text):
         raise DevportsError("usage", f"`{text[:80]}` {wrong}")
@@ -52,7 +52,7 @@ def pace(text: str) -> float:
     """Parse the argument of --interval.
 
     Raises:
-        DevportsError: it is not a length of time, or so short that looking would be all we do.
+        DevportsError: it is not a duration, or too short.
     """
     if (length := seconds(text)) < SHORTEST_PACE:
         raise DevportsError("usage", f"`{text[:20]}` is less than {SHORTEST_PACE} seconds")
@@ -60,7 +60,7 @@ def pace(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """Parse a length of time, at most an hour.
+    """Parse a duration, at most an hour.
 
     Raises:
         DevportsError: it is not a number of seconds.
@@ -73,10 +73,10 @@ def seconds(text: str) -> float:
 
 
 class Option:
-    """An option, or a word without dashes, in the terms of `ArgumentParser.add_argument`.
+    """An option, or a positional argument, in the terms of `ArgumentParser.add_argument`.
 
-    An option of which nothing is said but its help is a switch. `metavar` says what a value is, for
-    completion too. Several ways of one thing (`store_const`) exclude each other.
+    An option with nothing but its help is a switch. `metavar` is the kind of its value, for
+    completion too. Several settings of one mode (`store_const`) exclude each other.
     """
 
     def __init__(self, flags: str, text: str | None = None, **settings: Any) -> None:
@@ -90,16 +90,16 @@ class Option:
 
 
 class Command:
-    """A command: the function that does it, what that is in words, and its options beside `--help`.
+    """A command: its function, its help, and its options beside `--help`.
 
     Args:
         function: "module:function", called with a `Context` and the options by their names.
-        text: what it does.
-        also: what else it may be called, for "did you mean".
+        text: its help.
+        also: other words for it, for "did you mean".
         options: beside `--help`.
         waits: it may take long, so a signal has to end it with an exit code.
-        passes_on: what is behind ``--`` is the server's; it is given as `arguments`.
-        shown: `usage` and `epilog` of its help, where argparse would make others.
+        passes_on: words behind ``--`` are the server's; they are given as `arguments`.
+        shown: `usage` and `epilog` of its help, where argparse would generate others.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ CONSENT = (
     ),
     NO_INPUT,
 )
-"""Who may be ended, and whether somebody is asked about it."""
+"""What may be stopped, and with which confirmation."""
 
 COMMANDS = {
     "run": Command(
@@ -158,7 +158,7 @@ COMMANDS = {
         CONFIG,
         Option("name", "A service with a `command`", metavar="service", nargs="?"),
         Option("--port", "Use this port instead of the declared one", type=port),
-        Option("--host", "use this address instead of the declared one", type=host),
+        Option("--host", "Use this address instead of the declared one", type=host),
         Option("--events", "Append events to FILE as JSON lines", metavar="FILE"),
         Option("--take-over", "Stop a live run of this service first"),
         Option("--debug", "Start the service under its debugger (`vscode.debug`)"),
@@ -280,14 +280,13 @@ def build_parser(only: str = "", *, width: int = 80) -> argparse.ArgumentParser:
     """Declare the commands to argparse.
 
     Args:
-        only: a command that need not wait for the others to be declared; all, if it is none.
-        width: cells of a line of help. argparse would import shutil to know it, for every argument
-            that is declared.
+        only: the one command to declare; all, if it is none.
+        width: cells of a line of help. argparse would import shutil for it, for every argument.
     """
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        """A parser whose errors are ours, so that they look like every other one."""
+        """A parser that raises `DevportsError`, so that its errors look like all others."""
 
         def error(self, message: str) -> NoReturn:
             raise DevportsError("usage", message, hints=(_help(*self.prog.split()[1:]),))
@@ -318,7 +317,7 @@ def _declare(parser: argparse.ArgumentParser, options: Iterable[Option]) -> None
 
 
 def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
-    """Parse the words of a command line, and name what was perhaps meant where they are wrong.
+    """Parse the words of a command line, with suggestions if they are invalid.
 
     Raises:
         DevportsError: they are no command, or none with these options.
@@ -332,15 +331,15 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         flags = [flag for each in options_of(name) for flag in each.flags if flag[:2] == "--"]
         what = f"unknown arguments: {' '.join(more)}"
         behind = name in COMMANDS and COMMANDS[name].passes_on and not more[0].startswith("-")
-        facts = ("the words of the server belong behind `--`",) if behind else ()
+        facts = ("put the arguments of the server after `--`",) if behind else ()
         raise _mistyped(what, more[0].partition("=")[0], flags, name, facts=facts)
     _refuse_bare(options)
     return options
 
 
 def _no_command(words: Sequence[str]) -> DevportsError:
-    """Return that the first word is no command; a target and a usual name for one lead on."""
-    from devports.core.hint import hint, is_port, ours  # only where there is a mistake
+    """Return the error for an unknown command; a target or a common synonym gets a hint."""
+    from devports.core.hint import hint, is_port, own_command  # only where there is a mistake
 
     first = words[0]
     known = f"commands: {', '.join(COMMANDS)}"
@@ -349,12 +348,12 @@ def _no_command(words: Sequence[str]) -> DevportsError:
     behind = takewhile(lambda word: not word.startswith("-"), words[1:])
     meant = (other, *behind) if other else ("check", first) if is_port(first) else ()
     if meant:
-        error.hints = (hint("did you mean ", ours(*meant), "?"), error.hints[-1])
+        error.hints = (hint("did you mean ", own_command(*meant), "?"), error.hints[-1])
     return error
 
 
 def _refuse_bare(options: argparse.Namespace) -> None:
-    """Refuse what only says whom `--yes` covers where there is no `--yes`."""
+    """Refuse options that only extend `--yes` without it."""
     if getattr(options, "yes", True):
         return
     for name in ("other_users", "other_checkouts"):
@@ -365,9 +364,9 @@ def _refuse_bare(options: argparse.Namespace) -> None:
 
 
 def _help(*command: str) -> Hint:
-    from devports.core.hint import hint, ours  # only where there is a mistake
+    from devports.core.hint import hint, own_command  # only where there is a mistake
 
-    return hint("run ", ours(*command, "--help"))
+    return hint("run ", own_command(*command, "--help"))
 
 
 def _mistyped(

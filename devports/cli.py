@@ -1,7 +1,7 @@
-"""The command line: what was typed -> one command -> an exit code.
+"""The command line: words -> one command -> an exit code.
 
 The only place that turns errors into exit codes, and a bug into a report. `check` and `status` with
-plain targets, which scripts and prompts call most, go past argparse: it costs more than they do.
+plain targets, which scripts and prompts call most, bypass argparse: it costs more than they do.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ REPORT = """### devports report
 ```
 """
 COMPLETE = "__complete"
-"""What the completion scripts call; not declared, since nobody types it."""
+"""The command of the completion scripts; not declared, since it is not for people."""
 
 
 def start() -> NoReturn:
-    """Run one command and end the process at once, past the interpreter's tidying up.
+    """Run one command and end the process at once, without the interpreter's finalization.
 
-    That takes as long as a quarter of a bare start, and leaves nothing undone: we write past
-    Python's buffers and register nothing for the end. mypy does so too (`mypy.util.hard_exit`).
+    That takes as long as a quarter of a bare start, and nothing needs it: devports writes past
+    Python's buffers and registers nothing for the exit. mypy does so too (`mypy.util.hard_exit`).
     """
     code = main()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except OSError:  # the reader is gone, or the disk is full
+    except OSError:  # the reader is closed, or the disk is full
         code = code or exitcodes.NO
     os._exit(code)
 
@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     reopen_closed_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    ours, _ = split(words)
-    as_json = "--json" in ours
+    before, _ = split(words)
+    as_json = "--json" in before
     screen = Console.of_process()
     try:
         code = dispatch(words, screen)
@@ -102,8 +102,8 @@ def with_options(words: list[str], screen: Console) -> int:
 
     parser = build_parser(*words[:1], width=screen.width("stdout") or DEFAULT_WIDTH)
     first = COMMANDS.get(next(iter(words), ""))
-    ours, arguments = split(words) if first and first.passes_on else (words, [])
-    options = vars(parsed(parser, ours))
+    own, arguments = split(words) if first and first.passes_on else (words, [])
+    options = vars(parsed(parser, own))
     name = options.pop("command")
     if name is None:
         screen.err(parser.format_help().rstrip())
@@ -131,13 +131,13 @@ def call(function: str, screen: Console, config: str | None = None, **options: A
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return what is before the first ``--`` and what is behind it: the server's own words."""
+    """Return the words before the first ``--``, and those behind it: the server's own."""
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1 :]
 
 
 def announce_run(service: str, screen: Console) -> None:
-    """Say that a run begins, or that none can, before the modules of `run` are imported.
+    """Print the first line of a run, or refuse it, before the modules of `run` are imported.
 
     VS Code waits five seconds for that line, and Windows cannot import them.
     """
@@ -152,10 +152,10 @@ def announce_run(service: str, screen: Console) -> None:
 
 
 def exit_with_signal_code() -> None:
-    """Turn SIGTERM and SIGHUP into what Ctrl-C is: an exit code. See `devports.exitcodes`.
+    """Make SIGTERM and SIGHUP end the command with an exit code, as Ctrl-C does.
 
     Some launchers block or ignore signals for themselves and forget to undo that before the exec:
-    the end of a child has to be told to us, and what ends us has to arrive.
+    SIGCHLD and the signals that end devports have to be delivered. See `devports.exitcodes`.
     """
     import signal  # enum: half a Python start
 
@@ -174,7 +174,7 @@ def exit_with_signal_code() -> None:
 
 
 def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json: bool) -> int:
-    """Show an error in the form that was asked for and return its exit code."""
+    """Show an error in the requested form and return its exit code."""
     if as_json:
         from devports.arguments import COMMANDS
 
@@ -183,7 +183,7 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
     else:
         from devports.ui.messages import error_block
 
-        screen.err(error_block(error, screen.look("stderr")))
+        screen.err(error_block(error, screen.output_style("stderr")))
         if words[:1] == ["run"]:
             from devports.commands.context import print_vscode_failure
             from devports.ui.run_progress import one_line
@@ -193,7 +193,7 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
 
 
 def interrupted(number: int) -> DevportsError:
-    """Return that a signal has ended the command before its answer, for a program that reads it."""
+    """Return the error for a signal that has ended the command before its answer, for --json."""
     return DevportsError(
         "interrupted",
         f"interrupted by signal {number}; progress so far is on stderr",
@@ -202,11 +202,11 @@ def interrupted(number: int) -> DevportsError:
 
 
 def output_error(lost: int | None) -> DevportsError | None:
-    """Return that the answer could not be written, which is no answer.
+    """Return the error for an answer that could not be written.
 
     Args:
-        lost: the errno that ended stdout, 0 where there is none; None if all was written. A reader
-            like head(1) may stop: EPIPE is no error.
+        lost: the errno that ended stdout, 0 if there is no stdout; None if all was written. A
+            reader like head(1) may stop: EPIPE is no error.
     """
     if lost is None or lost == EPIPE:
         return None
@@ -216,7 +216,7 @@ def output_error(lost: int | None) -> DevportsError | None:
 
 
 def bug(error: Exception) -> DevportsError:
-    """Write a report, ready to be pasted into an issue, and say where it is."""
+    """Write a bug report, ready to be pasted into an issue, and return the error that names it."""
     return DevportsError(
         "internal-error",
         f"internal error (a bug in devports): {type(error).__name__}: {error}",

@@ -1,8 +1,8 @@
-"""What can be typed next: the answer to a TAB, from the table that declares the command line.
+"""Shell completion: the answer to a TAB, from the table that declares the command line.
 
-The scripts of the shells, which `devports completion` prints, only ask: an old script knows what a
-new devports can do. shtab, which writes whole scripts from a parser, and argcomplete would each be
-a dependency, and their scripts or their answers would still have to ask us for services.
+The shell scripts, which `devports completion` prints, only call devports: an old script offers what
+a new devports can do. shtab, which writes whole scripts from a parser, and argcomplete would each
+be a dependency, and would still have to call devports for services.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILES = ":files"
 
 
 class Named(Frozen):
-    """A service: its name, what it is, and whether it has a command that could be started."""
+    """A service: its name, its description, and whether it has a command."""
 
     name: str
     text: str = ""
@@ -34,14 +34,14 @@ class Named(Frozen):
 
 
 class Typed:
-    """A command line up to the cursor, as far as it is understood.
+    """A command line up to the cursor, as far as it is valid.
 
     Attributes:
-        options: what could be typed, of the command if one is named.
+        options: the options of the command, if one is named.
         waiting: the option whose value is next.
-        values: what options have been given, by their name.
+        values: the given options, by name.
         words: those that belong to no option.
-        others: a `--` was typed: what follows is not ours.
+        others: a `--` was typed: the rest is the server's.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -75,13 +75,13 @@ class Typed:
 
 
 def answer(words: Sequence[str]) -> str:
-    """Return the lines for a shell: a word, a tab, what it is; or `FILES`."""
+    """Return the lines for a shell: a word, a tab, its description; or `FILES`."""
     pairs = candidates(words, services_of)
     return "".join(f"{word}\t{text}\n" if text else f"{word}\n" for word, text in pairs)
 
 
 def candidates(words: Sequence[str], services: Services) -> list[tuple[str, str]]:
-    """Return what may stand in place of the last word, each with its description.
+    """Return the candidates for the last word, each with its description.
 
     Args:
         words: what was typed behind `devports`; the last one is incomplete, perhaps empty.
@@ -124,7 +124,7 @@ def _flags(typed: Typed) -> Iterator[tuple[str, str]]:
 
 
 def _values(option: Option, typed: Typed, services: Services) -> Pairs:
-    """Return what an argument may be."""
+    """Return the candidates for the value of an option."""
     if choices := option.settings.get("choices"):
         return [(name, COMMANDS[name].text if choices is COMMANDS else "") for name in choices]
     kind = option.settings.get("metavar")
@@ -138,8 +138,8 @@ def _values(option: Option, typed: Typed, services: Services) -> Pairs:
 
 
 def services_of(path: str | None) -> list[Named]:
-    """Return the services of the configuration that holds here; none if it cannot be read."""
-    import os  # like what follows, only where names are asked for
+    """Return the services of the configuration in use; none if it cannot be read."""
+    import os  # like the next imports, only if names are needed
 
     from devports.config.load import load
     from devports.errors import DevportsError

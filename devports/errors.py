@@ -1,7 +1,7 @@
-"""What devports says when it cannot go on.
+"""The error of devports.
 
-A `DevportsError` is a message in slots, not a sentence: `ui.messages` words it for a person and
-`ui.json_output` for a program. Only `cli.main` turns it into an exit code.
+A `DevportsError` is a message in slots, not a sentence: `ui.messages` formats it for people and
+`ui.json_output` for programs. Only `cli.main` turns it into an exit code.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class DevportsError(Exception):
     Args:
         code: kebab-case name, the same in text, JSON, docs and tests.
         message: what happened, one line, no period; names in backticks.
-        facts: lines of evidence, already in the order to be shown.
-        note: why it matters or what could not be seen.
+        facts: lines of evidence, in the order to be shown.
+        note: why it matters or what is not visible.
         hints: what to do: one change or one runnable command each, the best first.
         service: the service it is about, if any.
         exit_code: one of `devports.exitcodes`.

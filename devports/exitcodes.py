@@ -1,8 +1,8 @@
 """The exit codes: one file, the contract with scripts and editors.
 
-``devports run`` passes the server's own code through; devports' own codes are in a range
-that no common server uses. 128+n stands for signal n, always as a number: an editor shows 0 for a
-process that really dies of a signal.
+``devports run`` passes the server's own code through; devports' own codes are in a range that no
+common server uses. 128+n stands for signal n, always as a number: an editor shows 0 for a process
+that really dies of a signal.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NOT_FOUND = 127
 
 
 def of_signal(number: int) -> int:
-    """Return the exit code that stands for the end by signal `number`."""
+    """Return the exit code for an exit by signal `number`."""
     return 128 + number
 
 

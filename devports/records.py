@@ -1,11 +1,11 @@
-"""What devports started: one small file for each service of each project, in a per-user folder.
+"""The records of runs: one small file for each service of each project, in a per-user folder.
 
-A record says who is in charge, so that a second run can name the first, `free` can tell it to
-stop, and nothing is ever guessed from a port. It counts only while its process lives: pid, start
-time and boot must match, so a crash leaves nothing behind that could be believed. Nor does it prove
-anything about a port: how far a run has come is said only where the machine shows the same.
+A second run can name the first by it, `free` can stop it, and nothing is ever guessed from a port.
+It counts only while its process lives: pid, start time and boot must match, so the record of a
+crashed run is not believed. Nor does it prove anything about a port: the progress of a run is
+reported only if the machine shows the same.
 
-Locks are on files that are never unlinked: the kernel gives a lock back when its holder dies, and
+Locks are on files that are never unlinked: the kernel releases a lock when its holder exits, and
 deleting a lock file lets two processes hold "the same" lock.
 """
 
@@ -47,26 +47,26 @@ if TYPE_CHECKING:
 VERSION = 2
 MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
-"""Seconds; whoever has a lock for longer is stopped (Ctrl-Z) and may stay so."""
+"""Seconds; a process that holds a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
-WORD = ".word"
-"""Behind the name of a record: who told its run to stop."""
+STOP_NOTE = ".word"
+"""Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
 
 
 class RunRecord(Frozen):
-    """One run: who it is, and how far it has come.
+    """One run and its state.
 
     Attributes:
         spec: the port that it was started for.
         boot: makes start times comparable.
         server: the process it started, None before that.
-        left: the server that the run before it left behind when it was killed.
-        patience: seconds it may need to end its server and itself.
+        orphaned: the orphaned server of the previous run, which was killed.
+        patience: seconds it may need to stop its server and exit.
         stalled: whether its server, which has been ready, accepts no connections. A key beside the
-            state: older versions believe no record with a state that they do not know.
+            state: older versions reject a record with an unknown state.
     """
 
     key: ProcessKey
@@ -76,7 +76,7 @@ class RunRecord(Frozen):
     spec: PortSpec
     boot: str = ""
     server: ProcessKey | None = None
-    left: ProcessKey | None = None
+    orphaned: ProcessKey | None = None
     patience: float = 0.0
     stalled: bool = False
 
@@ -86,10 +86,10 @@ class RunRecord(Frozen):
 
 
 def folder(environ: Mapping[str, str]) -> str:
-    """Return where records are kept: $XDG_STATE_HOME/devports (XDG Base Directory).
+    """Return the folder of the records: $XDG_STATE_HOME/devports (XDG Base Directory).
 
-    On Windows %LOCALAPPDATA%; what only looks like a folder on another system is passed over. A
-    user without a home has no records, as one whose home cannot be written.
+    On Windows %LOCALAPPDATA%; a value that is a path only on another system is ignored. A user
+    without a home, or with a read-only one, has no records.
     """
     home = os.path.join(os.path.expanduser("~"), ".local", "state")
     bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
@@ -104,7 +104,7 @@ class RunRecords:
         self._machine = machine
 
     def every(self) -> tuple[RunRecord, ...]:
-        """Return all records of this boot; unreadable ones count as none."""
+        """Return all records of this boot; unreadable ones are skipped."""
         try:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
         except OSError:
@@ -119,28 +119,29 @@ class RunRecords:
         return record if record is not None and self.is_live(record) else None
 
     def is_live(self, record: RunRecord) -> bool:
-        return record.boot == self._machine.boot() and self._lives(record.key)
+        return record.boot == self._machine.boot() and self._is_running(record.key)
 
     def find_run(self) -> Callable[[Process], RunInfo | None]:
-        """Return a look-up from a process to the devports run that it is, or was left by."""
+        """Return a look-up from a process to the devports run that it is, or was orphaned by."""
         runs: dict[ProcessKey, RunInfo] = {}
-        for run in reversed(charges(self)):  # a living one counts, though a dead one started it
+        for run in reversed(run_statuses(self)):  # a live one takes precedence
             key, service, project = run.record.key, run.record.service, run.record.project
             if run.live:
                 runs[key] = RunInfo(key, service, project, patience=run.record.patience)
-            for left in run.left:
+            for left in run.orphaned:
                 runs[left] = RunInfo(left, service, project, left=True)
         return lambda process: runs.get(process.key)
 
     def claim(
         self, record: RunRecord, *, rival: Callable[[RunRecord], bool] | None = None
     ) -> RunRecord:
-        """Write `record` unless a live run has the service; return whoever is in charge now.
+        """Write `record` unless a live run has the service; return the record that is valid now.
 
         Args:
-            record: ours.
-            rival: says whether another record is of a run that wants the same port. If a live one
-                is, that is returned, and ours is not written: of all that ask so, one is first.
+            record: of this run.
+            rival: returns whether another record is of a run that wants the same port. If a live
+                one is, it is returned, and `record` is not written: of several such claims, one is
+                first.
 
         Raises:
             OSError: the folder cannot be written.
@@ -155,54 +156,56 @@ class RunRecords:
                 others = (r for r in self.every() if r.key != record.key and rival(r))
                 if (first := next(filter(self.is_live, others), None)) is not None:
                     return first
-            mine = record.replace(boot=self._machine.boot(), left=self._left_by(before))
+            mine = record.replace(boot=self._machine.boot(), orphaned=self._orphaned_by(before))
             _write(path, mine)
             return mine
 
-    def _left_by(self, before: RunRecord | None) -> ProcessKey | None:
-        """Return the server that a dead run left, so that replacing its record forgets nothing."""
+    def _orphaned_by(self, before: RunRecord | None) -> ProcessKey | None:
+        """Return the server that a dead run orphaned, so that it is kept in the new record."""
         if before is None or before.boot != self._machine.boot():
             return None
-        return next((key for key in (before.server, before.left) if self._lives(key)), None)
+        return next(
+            (key for key in (before.server, before.orphaned) if self._is_running(key)), None
+        )
 
-    def _lives(self, key: ProcessKey | None) -> bool:
-        """Say whether a process is there and runs; one that nobody reaps has ended all the same."""
+    def _is_running(self, key: ProcessKey | None) -> bool:
+        """Return whether a process is running; a zombie is not."""
         process = None if key is None else self._machine.process(key.pid)
         return process is not None and process.key == key and process.state not in "ZX"
 
     def mark(self, record: RunRecord) -> None:
-        """Write how far our run has come. A folder that cannot be written is no reason to stop."""
+        """Write the state of a run. A read-only folder is no reason to stop."""
         path = self._file(record.service, record.project)
         with contextlib.suppress(OSError):
             _write(path, record.replace(boot=self._machine.boot()))
 
     def drop(self, record: RunRecord) -> None:
-        """Remove our record; the next claimant would not have believed it anyway."""
+        """Remove the record of a finished run; the next claim would not believe it anyway."""
         path = self._file(record.service, record.project)
         with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
             now = self._read(path)
             if now is not None and now.key == record.key:
                 os.unlink(path)
 
-    def leave_word(self, key: ProcessKey, service: str, project: str) -> None:
-        """Let a run know that it is this command which tells it to stop: a signal has no sender.
+    def write_stop_note(self, key: ProcessKey, service: str, project: str) -> None:
+        """Write which command stops a run: a signal has no sender.
 
-        That it cannot be written is no reason not to stop it.
+        If that fails, the run is stopped all the same.
         """
         import json  # as below
 
         words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
-        rest = ["-- ..."] if "--" in sys.argv else []  # it may hold secrets
+        rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
         by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
-            path = f"{self._file(service, project)}{WORD}"
-            write_own(path, json.dumps([key.pid, key.start, by]))
+            path = f"{self._file(service, project)}{STOP_NOTE}"
+            write_private(path, json.dumps([key.pid, key.start, by]))
 
-    def word_for(self, service: str, project: str) -> str:
-        """Return which command has told this process, a run, to stop, and forget it."""
+    def take_stop_note(self, service: str, project: str) -> str:
+        """Return which command has stopped this run, and remove the file."""
         import json
 
-        path = f"{self._file(service, project)}{WORD}"
+        path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
@@ -232,20 +235,20 @@ class RunRecords:
 
     @contextlib.contextmanager
     def locked_ports(self, ports: Iterable[int]) -> Iterator[None]:
-        """Hold the locks of these ports, where there can be any: the kernel decides anyway."""
+        """Hold the locks of these ports, if they can be created: the kernel decides anyway."""
         with contextlib.ExitStack() as stack:
-            for port in sorted(set(ports)):  # in one order, so that no two wait for each other
+            for port in sorted(set(ports)):  # sorted, so that no two processes wait for each other
                 with contextlib.suppress(OSError):
                     stack.enter_context(self.locked(f"port-{port}"))
             yield
 
     def _file(self, service: str, project: str) -> str:
         """Return the file of a service in its project."""
-        return os.path.join(self.path, f"{service}-{sums(os.fsencode(project))}.json")
+        return os.path.join(self.path, f"{service}-{checksum(os.fsencode(project))}.json")
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
-        import json  # only where there is a record
+        import json  # only if there is a record
 
         try:
             descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
@@ -264,7 +267,7 @@ class RunRecords:
                 spec=spec,
                 boot=str(data["boot"]),
                 server=_key(data["server"]),
-                left=_key(data["left"]),
+                orphaned=_key(data["left"]),
                 patience=float(data["patience"]),
                 stalled=bool(data.get("stalled")),
             )
@@ -272,13 +275,13 @@ class RunRecords:
             return None
 
 
-def sums(text: bytes) -> str:
-    """Return a short name for bytes.
+def checksum(text: bytes) -> str:
+    """Return a checksum of bytes as a short name.
 
-    Two sums, one from each end, tell them apart as well as a hash of hashlib's would, which brings
-    OpenSSL: 3.5 MB that would stay for as long as the server runs.
+    Two checksums, one from each end, distinguish them as well as a hash of hashlib's would, which
+    loads OpenSSL: 3.5 MB for as long as the server runs.
     """
-    from binascii import crc32  # only where one service is meant
+    from binascii import crc32  # only for a single service
 
     return f"{crc32(text):08x}{crc32(text[::-1]):08x}"
 
@@ -301,15 +304,15 @@ def _write(path: str, record: RunRecord) -> None:
         "host": record.spec.host,
         "port": record.spec.port,
         "server": record.server and [record.server.pid, record.server.start],
-        "left": record.left and [record.left.pid, record.left.start],
+        "left": record.orphaned and [record.orphaned.pid, record.orphaned.start],
         "patience": record.patience,
         "stalled": record.stalled,
     }
-    write_own(path, json.dumps(data))
+    write_private(path, json.dumps(data))
 
 
-def write_own(path: str, text: str) -> None:
-    """Put a file of this user alone in the place of another, whole or not at all.
+def write_private(path: str, text: str) -> None:
+    """Replace a file, accessible to this user only, atomically.
 
     Raises:
         OSError: it cannot be written.
@@ -322,7 +325,7 @@ def write_own(path: str, text: str) -> None:
 
 
 class RunStatus(Frozen):
-    """A run, by its record, and whether it still lives."""
+    """The record of a run, and whether the run is live."""
 
     record: RunRecord
     live: bool = True
@@ -334,50 +337,51 @@ class RunStatus(Frozen):
         return tuple(key for key in keys if key is not None)
 
     @property
-    def left(self) -> tuple[ProcessKey, ...]:
-        """Servers whose run has died without ending them."""
-        keys = (self.record.left, None if self.live else self.record.server)
+    def orphaned(self) -> tuple[ProcessKey, ...]:
+        """Servers orphaned by this run."""
+        keys = (self.record.orphaned, None if self.live else self.record.server)
         return tuple(key for key in keys if key is not None)
 
 
-def charges(records: RunRecords) -> tuple[RunStatus, ...]:
-    """Return every run of this user that lives or may have left a server, living ones first."""
+def run_statuses(records: RunRecords) -> tuple[RunStatus, ...]:
+    """Return every run of this user that is live or may have orphaned a server, live ones first."""
     found = [RunStatus(record, records.is_live(record)) for record in records.every()]
     return tuple(sorted(found, key=lambda run: not run.live))
 
 
-def charge_of(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:
+def find_status(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:
     """Return the run of a service of a project."""
     named = (r for r in runs if (r.record.service, r.record.project) == (service, project))
     return next(named, None)
 
 
-def holder_of(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
+def status_at(runs: Iterable[RunStatus], finding: Finding) -> RunStatus | None:
     """Return the run whose processes have an endpoint."""
     holders = finding.holding.holders
     return next(
-        (r for r in runs if any(belongs_to_run(h, (*r.own, *r.left)) for h in holders)), None
+        (r for r in runs if any(belongs_to_run(h, (*r.own, *r.orphaned)) for h in holders)), None
     )
 
 
 def belongs_to_run(holder: Holder, keys: Collection[ProcessKey]) -> bool:
-    """Say whether a holder is one of these processes or was started by one."""
+    """Return whether a holder is one of these processes or was started by one."""
     return any(process.key in keys for process in holder.line)
 
 
 def run_state(finding: Finding, run: RunStatus, *, any_owner: bool = False) -> Stage:
-    """Return how far `run` has come with an endpoint of its service; empty where it has no part.
+    """Return how far `run` has come with an endpoint of its service; empty without a part in it.
 
-    `any_owner`: the service's ``ready.owner`` is "any": its holder cannot be proven to be ours.
+    `any_owner`: the service's ``ready.owner`` is "any": its holder need not be in the server's
+    tree.
     """
     state, holders = run.record.state, finding.holding.holders
-    if any(belongs_to_run(holder, run.left) for holder in holders):
+    if any(belongs_to_run(holder, run.orphaned) for holder in holders):
         return "left-behind"
     if not run.live:
         return ""
     if isinstance(finding.verdict, Held):
-        ours = any(belongs_to_run(holder, run.own) for holder in holders)
-        if not ours and not (any_owner and state == "serving"):
+        own = any(belongs_to_run(holder, run.own) for holder in holders)
+        if not own and not (any_owner and state == "serving"):
             return ""
         if state != "serving":
             return state

@@ -237,7 +237,7 @@ class FakeMachine:
         return [*below, *(further for child in below for further in self.descendants(child))]
 
     def processes_with_mark(self, mark: str) -> list[int]:
-        return [p.pid for p in self.processes.values() if (MARK, mark) in p.marks]
+        return [p.pid for p in self.processes.values() if (MARK, mark) in p.environment_marks]
 
     def adopt_orphans(self) -> None:
         return

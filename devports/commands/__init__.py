@@ -1,1 +1,1 @@
-"""One module a command: gather, decide, act, report. Named plain arguments, an exit code back."""
+"""One module a command: collect, decide, act, report. Named arguments; returns an exit code."""

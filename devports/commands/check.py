@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> int:
-    """Say whether each target can be bound now; the exit code is that of the worst."""
-    targets, errors = valid_targets(context, context.asked(words))
-    looked = context.look(targets, inspect_quick)
+    """Check whether each target is free now; the exit code is that of the worst."""
+    targets, errors = valid_targets(context, context.targets(words))
+    looked = context.inspect(targets, inspect_quick)
     codes = [*(code_for(findings) for _, findings in looked), *(e.exit_code for e in errors)]
     code = max(codes, default=exitcodes.OK)
     if as_json:
@@ -40,7 +40,7 @@ def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> i
         return code
     for target, findings in looked:
         if all(isinstance(finding.verdict, Free) for finding in findings):
-            # Nothing else is said of it, and the words for all others are not even loaded.
+            # Nothing else is printed, so the texts for other verdicts are not loaded.
             context.screen.out(f"{port_name(findings[0].endpoint, target.subject)} is free")
         else:
             explain(context, target, findings)
@@ -52,7 +52,7 @@ def check(context: Context, words: Sequence[str], *, as_json: bool = False) -> i
 def valid_targets(
     context: Context, targets: Sequence[Target]
 ) -> tuple[tuple[Target, ...], tuple[DevportsError, ...]]:
-    """Return the targets that have addresses, and what is wrong with the others of several."""
+    """Return the targets that have addresses, and the errors of the others if there are several."""
     if len(targets) == 1:
         return tuple(targets), ()
     troubles = [target_error(context, target) for target in targets]
@@ -61,7 +61,7 @@ def valid_targets(
 
 
 def target_error(context: Context, target: Target) -> DevportsError | None:
-    """Return why a target cannot be looked at, if it cannot."""
+    """Return why a target cannot be inspected, if it cannot."""
     try:
         context.endpoints(target)
     except DevportsError as error:
@@ -82,8 +82,8 @@ def code_for(findings: Sequence[Finding]) -> int:
 
 
 def explain(context: Context, target: Target, findings: Sequence[Finding]) -> None:
-    """Print who is there on stdout, what that means and what to do about it on stderr."""
-    from devports.core.hint import hint, ours
+    """Print the verdict and the holders on stdout, notes and hints on stderr."""
+    from devports.core.hint import hint, own_command
     from devports.ui.processes import fact_lines, note_lines, summary
     from devports.ui.text import wrap
 
@@ -91,9 +91,9 @@ def explain(context: Context, target: Target, findings: Sequence[Finding]) -> No
     screen.out(summary(findings, target.subject))
     if not is_bindable(verdict) or isinstance(verdict, LocalhostConflict):
         for line in fact_lines(findings, screen.reader()):
-            screen.out("\n".join(wrap(f"  {line}", screen.look("stdout").width)))
+            screen.out("\n".join(wrap(f"  {line}", screen.output_style("stdout").width)))
     for note in note_lines(findings):
         context.print_labelled("note", note)
     if isinstance(verdict, Held) and not any(f.holding.hidden for f in findings):
-        ends = hint("to free the port, run ", ours("free", target.typed))
+        ends = hint("to free the port, run ", own_command("free", target.typed))
         context.print_labelled("hint", ends)

@@ -1,4 +1,4 @@
-"""What every command is given: the screen, the machine, the configuration, who is asked about."""
+"""The argument of every command: console, machine, configuration, targets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Target(Frozen):
-    """One target: as it was typed, and what it stands for."""
+    """One target: as typed, and its addresses."""
 
     text: str
     specs: tuple[PortSpec, ...]
@@ -40,22 +40,22 @@ class Target(Frozen):
 
     @property
     def typed(self) -> str:
-        """What to type for it in another command.
+        """The argument for it in another command.
 
-        A URL is cut down to its port: in what is behind it a shell may see more than letters.
+        A URL is reduced to its port: a shell may interpret characters of the rest.
         """
         return str(self.specs[0]) if "://" in self.text else self.text
 
     @property
     def subject(self) -> str:
-        """What sentences are about: `port 8000`, `[::1]:8000`; empty where there are several."""
+        """The subject of sentences about it: `port 8000`, `[::1]:8000`; empty for several ports."""
         return str(self.specs[0]) if len(self.specs) == 1 else ""
 
 
 class Context:
-    """Screen, machine and configuration, the latter two made when they are first asked for.
+    """Console, machine and configuration, the latter two created on first use.
 
-    `named` is the configuration that the command line names; None: the nearest one holds.
+    `named` is the value of `--config`; None: the nearest file.
     """
 
     def __init__(self, screen: Console, named: str | None = None) -> None:
@@ -80,40 +80,40 @@ class Context:
         return self._engines
 
     def config(self) -> Config:
-        """Return the configuration, read once; its doubts become warnings.
+        """Return the configuration, read once; its warnings are printed.
 
         Raises:
-            DevportsError: there is none, or it is not right.
+            DevportsError: there is none, or it is invalid.
         """
         if self._config is not None:
             return self._config
         from devports.config.load import load_with_warnings  # not for bare ports
 
-        loaded = load_with_warnings(self.named, here())
+        loaded = load_with_warnings(self.named, current_folder())
         for warning in loaded.warnings:
             self.print_warning(warning)
         self._config = loaded.config
         return loaded.config
 
     def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
-        from devports.ui.messages import error_block  # mostly there is none
+        from devports.ui.messages import error_block  # rarely needed
 
-        self.screen.err(error_block(error, self.screen.look("stderr"), remedies))
+        self.screen.err(error_block(error, self.screen.output_style("stderr"), remedies))
 
     def print_warning(self, message: str, hints: Sequence[str] = ()) -> None:
         from devports.ui.messages import block
 
-        self.screen.err(block("warning", message, self.screen.look("stderr"), hints=hints))
+        self.screen.err(block("warning", message, self.screen.output_style("stderr"), hints=hints))
 
     def print_labelled(self, label: Label, text: Advice) -> None:
         from devports.ui.messages import labelled
 
-        self.screen.err("\n".join(labelled(label, text, self.screen.look("stderr"))))
+        self.screen.err("\n".join(labelled(label, text, self.screen.output_style("stderr"))))
 
     def home(self) -> str:
-        """Return the folder that we work for: that of the configuration, if one is read or named.
+        """Return the folder of the configuration, if one is read or named.
 
-        Else the current one; empty where that has been removed.
+        Else the current one; empty if that has been removed.
         """
         if self._config is not None:
             return self._config.root
@@ -125,7 +125,7 @@ class Context:
             return ""
 
     def replace(self, config: Config) -> None:
-        """Let every command take this for the configuration."""
+        """Set the configuration for every command."""
         self._config = config
 
     def records(self) -> RunRecords:
@@ -133,8 +133,8 @@ class Context:
 
         return RunRecords(folder(os.environ), self.machine)
 
-    def asked(self, words: Sequence[str]) -> tuple[Target, ...]:
-        """Return the targets that these words name; none name every service.
+    def targets(self, words: Sequence[str]) -> tuple[Target, ...]:
+        """Return the targets that these words name; every service if there are none.
 
         Raises:
             DevportsError: a word names nothing.
@@ -149,12 +149,12 @@ class Context:
             for word, what in parsed
         )
 
-    def look(
+    def inspect(
         self,
         targets: Sequence[Target],
         how: Callable[[Machine, Sequence[Endpoint]], tuple[Finding, ...]],
     ) -> tuple[tuple[Target, tuple[Finding, ...]], ...]:
-        """Return the findings for each target, all from one look, as `how` looks."""
+        """Return the findings for each target, all from one call of `how`."""
         wanted = [(target, self.endpoints(target)) for target in targets]
         every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
         found = iter(how(self.machine, every))
@@ -165,7 +165,7 @@ class Context:
 
 
 def target_of(text: str, service: Service) -> Target:
-    """Return a service as a target: its port first, then its further ports."""
+    """Return a service as a target: its port first, then its additional ports."""
     further = (service.spec.replace(port=port) for _, port in service.ports)
     return Target(text, (service.spec, *further), service)
 
@@ -178,12 +178,12 @@ def service_of(config: Config, name: str) -> Service:
     """
     if (service := config.get(name)) is not None:
         return service
-    from devports.config.report import unknown_service  # only to word an error
+    from devports.config.report import unknown_service  # only for an error
 
     raise unknown_service(config, name)
 
 
-def here() -> str:
+def current_folder() -> str:
     """Return the current folder.
 
     Raises:
@@ -209,7 +209,7 @@ def print_vscode_failure(what: str, screen: Console) -> None:
         return
     try:
         name = os.path.basename(find(os.getcwd()) or OWN)
-    except OSError:  # the folder is gone
+    except OSError:  # the folder was removed
         name = OWN
     screen.err(failure(what, name))
 

@@ -30,7 +30,7 @@ def with_debugger(service: Service, config: Config) -> Service:
 
 
 def script_of(service: Service, words: tuple[str, ...], config: Config) -> Script | None:
-    """Return what the first word of a command is, if it is a script."""
+    """Return the kind of script that the first word of a command is, if it is one."""
     found = program_of(service, words[0], config)
     interpreter = programs.interpreter(found) if found else ()
     return Script(interpreter, found) if interpreter else None
@@ -40,11 +40,11 @@ def program_of(service: Service, word: str, config: Config) -> str:
     """Return the file that the first word of a command would start; empty if there is none."""
     values = values_for(service, config) | {"fd": "3"}
     path = programs.path_of(service.env)
-    return programs.located(fill(word, values), fill(service.cwd, values), path)
+    return programs.find_program(fill(word, values), fill(service.cwd, values), path)
 
 
 def not_debuggable(service: Service, words: tuple[str, ...]) -> DevportsError:
-    """Return why a command cannot be started under a debugger, and what can."""
+    """Return why a command cannot be started under a debugger, and which ones can."""
     debugger, name = service.vscode.debug, service.name
     hint = {
         "debugpy": 'begin `command` with "python", or with a command of the same environment',

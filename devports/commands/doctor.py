@@ -1,8 +1,8 @@
-"""`devports doctor`: everything that is or will be wrong with ports here.
+"""`devports doctor`: check ports, configuration and editor files for problems.
 
-With `--fix` what can be mended is mended, each after a question of its own. Nothing here ends a
-process or writes a file by a way of its own: a port is freed as `devports free` does, with its
-questions and its laws, and VS Code's files are written as `devports vscode` does.
+With `--fix` it fixes problems, with a confirmation for each. It has no own way to stop a process or
+write a file: a port is freed as by `devports free`, with its questions and refusals, and VS Code's
+files are written as by `devports vscode`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, here
-from devports.commands.doctor_facts import fault_of, gather
+from devports.commands.context import Context, current_folder
+from devports.commands.doctor_facts import file_problem, gather
 from devports.config.load import find, load_with_warnings
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from devports.ui.console import Console
 
 MAX_ROUNDS = 5
-"""A configuration that can be read at last shows more; so often it is looked again for that."""
+"""A configuration that has become readable may show more problems: so often it is checked again."""
 
 
 class DoctorResult(Frozen):
-    """One look: the path of the configuration if it can be used, the facts, and what is wrong."""
+    """One check: the path of the configuration if it is usable, the facts, and the problems."""
 
     path: str
     facts: Facts
@@ -46,21 +46,21 @@ class DoctorResult(Frozen):
 
 
 def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int:
-    """Examine the project and this machine; the exit code is 1 unless all is well at the end.
+    """Check the project and this machine; the exit code is 1 if problems are left.
 
-    A configuration that is not right is a finding like the others: what does not depend on it is
-    examined all the same.
+    An invalid configuration is a problem like the others: all checks that do not depend on it are
+    made.
 
     Raises:
-        DevportsError: to ask and to answer a program were both wanted.
+        DevportsError: `fix` and `as_json` exclude each other.
     """
     if fix and as_json:
         raise DevportsError(
             "usage",
             "`--fix` cannot be combined with `--json` (it asks for confirmation)",
-            hints=(hint("run ", ours("doctor", "--fix"), " on a terminal"),),
+            hints=(hint("to be asked, run ", own_command("doctor", "--fix"), " on a terminal"),),
         )
-    seen = apply_fix(context, look(context)) if fix else look(context)
+    seen = apply_fix(context, inspect_project(context)) if fix else inspect_project(context)
     code = exitcodes.OK if seen.healthy else exitcodes.NO
     screen = context.screen
     if as_json:
@@ -81,7 +81,7 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
 
 
 def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
-    """Report on stdout, and offer to mend what can be."""
+    """Print the report on stdout, and offer the fixes."""
     from devports.ui import reports
 
     about = (seen.path, seen.facts, seen.problems, screen.reader())
@@ -90,11 +90,11 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
 
         draw_report(screen, "stdout", reports.screen(*about, screen.config, offer=offer))
     else:
-        screen.out(reports.report(*about, screen.look("stdout"), offer=offer))
+        screen.out(reports.report(*about, screen.output_style("stdout"), offer=offer))
 
 
-def look(context: Context) -> DoctorResult:
-    """Look at everything once, the configuration read anew."""
+def inspect_project(context: Context) -> DoctorResult:
+    """Check everything once, with the configuration read again."""
     config, warnings, wrong = _config(context)
     facts = gather(context, config, warnings)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
@@ -102,21 +102,21 @@ def look(context: Context) -> DoctorResult:
 
 def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
-        loaded = load_with_warnings(context.named, here())
+        loaded = load_with_warnings(context.named, current_folder())
     except DevportsError as error:
         if error.code == "config-missing" and context.named is None:
             return None, (), ()
-        path = context.named or find(here()) or ""
-        return None, (), (fault_of(error, os.path.abspath(path)),)
+        path = context.named or find(current_folder()) or ""
+        return None, (), (file_problem(error, os.path.abspath(path)),)
     context.replace(loaded.config)
     return loaded.config, loaded.warnings, ()
 
 
 def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
-    """Walk through what can be mended; return how things are afterwards.
+    """Offer each fix; return the state afterwards.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed at a question; what was mended stays so.
+        KeyboardInterrupt: Ctrl-C was pressed at a question; applied fixes stay.
     """
     if seen.problems and (why := _nothing_to_ask(context, seen)):
         context.print_labelled("note", why)
@@ -128,18 +128,18 @@ def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:
             if problem.fix is not None and problem.fix not in asked:
                 todo.setdefault(problem.fix, problem)
         asked |= set(todo)
-        changed = [_walk(context, *each) for each in todo.items()]
+        changed = [_offer(context, *each) for each in todo.items()]
         if not any(changed):
             break
         context.engines.forget()
-        seen = look(context)
+        seen = inspect_project(context)
     if asked:
         context.screen.err()
     return seen
 
 
 def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
-    """Return why nobody is asked anything; empty if somebody is."""
+    """Return why no question is asked; empty if one is."""
     if not any(problem.fix for problem in seen.problems):
         return "devports cannot fix any of these problems itself"
     if not context.screen.interactive:
@@ -147,8 +147,8 @@ def _nothing_to_ask(context: Context, seen: DoctorResult) -> str:
     return ""
 
 
-def _walk(context: Context, todo: Fix, problem: Problem) -> bool:
-    """Show one problem, ask, and mend it; say whether anything may have changed."""
+def _offer(context: Context, todo: Fix, problem: Problem) -> bool:
+    """Show one problem, ask, and fix it; return whether anything may have changed."""
     screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
@@ -171,13 +171,15 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case RemoveWritePermission(path=path):
             from devports.system.files import remove_write_permission
 
-            if agreed := _agreed(context, "remove write permission for other users?"):
+            if agreed := _confirmed(context, "remove write permission for other users?"):
                 remove_write_permission(path)
             return agreed
         case WriteEditorFiles(paths=paths):
             from devports.commands.vscode import vscode
 
-            if agreed := _agreed(context, f"write {join_words([f'`{path}`' for path in paths])}?"):
+            if agreed := _confirmed(
+                context, f"write {join_words([f'`{path}`' for path in paths])}?"
+            ):
                 vscode(context)
             return agreed
         case _:
@@ -185,7 +187,7 @@ def _carry_out(context: Context, todo: Fix) -> bool:
 
 
 def _freed(context: Context, todo: FreePort) -> bool:
-    """Free ports as `devports free` does; what is still in the way is told in the next report."""
+    """Free ports as `devports free` does; the next report has what is still in use."""
     from devports.commands.free import tools_for
     from devports.freeing import FreeRequest, StopTimeouts, free
     from devports.ui.progress import freed_text, result_text
@@ -202,8 +204,11 @@ def _freed(context: Context, todo: FreePort) -> bool:
     return len(untold) < len(done.outcomes) or not done.outcomes
 
 
-def _agreed(context: Context, question: str) -> bool:
-    """Ask as everything else is asked: only a person on a terminal can say yes."""
-    from devports.ui.prompts import from_menu, yes_or_no
+def _confirmed(context: Context, question: str) -> bool:
+    """Ask as for every stop: only a key on a terminal can mean yes."""
+    from devports.ui.prompts import answer_on_terminal, yes_or_no
 
-    return context.screen.interactive and from_menu(yes_or_no(question), context.screen) == "yes"
+    return (
+        context.screen.interactive
+        and answer_on_terminal(yes_or_no(question), context.screen) == "yes"
+    )

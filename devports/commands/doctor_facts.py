@@ -1,7 +1,7 @@
-"""The facts that `devports doctor` judges, from the configuration and the machine.
+"""The facts that the rules of `devports doctor` use, from the configuration and the machine.
 
-Nothing is started, signalled or written, and each thing is read once. The order below is that of
-`gather`: ports, commands, files, VS Code, runs, and what this user cannot see.
+Nothing is started, signalled or written, and each source is read once. The order below is that of
+`gather`: ports, commands, files, VS Code, runs, and what is not visible.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
-from devports.config.load import open_folder, read_env_file, takes_writing
+from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
@@ -46,7 +46,7 @@ from devports.doctor.facts import (
 from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
-from devports.records import RunRecords, charges
+from devports.records import RunRecords, run_statuses
 from devports.system import files, linux, programs
 from devports.system.inspect import (
     MOST_PEERS,
@@ -58,7 +58,7 @@ from devports.system.inspect import (
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
-from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, searched
+from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
 
 TYPE_CHECKING = False
@@ -73,17 +73,17 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 ANY_PORT = 1
-"""What a table is asked for where no port is declared: it says what it cannot show all the same."""
+"""The port to inspect if none is declared: the answer includes the visibility gaps."""
 LOOPBACKS = ("127.0.0.1", "::1")
 
 
 def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
-    """Look at everything that the rules want to know; one look at the machine for all ports."""
+    """Collect all facts for the rules, with one inspection of the machine for all ports."""
     machine, records = context.machine, context.records()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
     table = machine.table({each.spec.port for each in declared} or {ANY_PORT})
-    ports = tuple(with_neighbours(machine, each, table) for each in declared)
+    ports = tuple(with_other_sockets(machine, each, table) for each in declared)
     commands = tuple(command_facts(s, config) for s in services if config and s.command)
     root = config.root if config else ""
     return Facts(
@@ -92,9 +92,11 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         ports=ports,
         commands=commands,
         programs=programs.on_path(os.environ),
-        neighbour=programs.neighbour(),
-        faults=(*faults_of(config, warnings), *refusals(config, commands, ports)) if config else (),
-        localhost=localhost(machine) if ports else (),
+        neighbour=programs.conflicting_package(),
+        faults=(*file_problems(config, warnings), *command_errors(config, commands, ports))
+        if config
+        else (),
+        localhost=localhost_addresses(machine) if ports else (),
         loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
         editor=editor_facts(config, machine.platform) if config else Editor(),
         ephemeral=machine.ephemeral(),
@@ -109,11 +111,11 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
 
 
 MOST_CONNECTIONS = 4
-"""Outgoing connections that are looked up for one port: one is enough to be shown."""
+"""Maximum number of outgoing connections that are looked up for one port: one is shown."""
 
 
 def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFacts]:
-    """Return every declared port with what is on it, from one look at the machine."""
+    """Return every declared port with its findings, from one inspection of the machine."""
     ports = [
         _resolved(machine, PortFacts(service, service.spec.replace(port=port), name))
         for service in services
@@ -127,15 +129,15 @@ def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFa
 
 
 def _resolved(machine: Machine, declared: PortFacts) -> tuple[PortFacts, tuple[Endpoint, ...]]:
-    """Return a port with its addresses; with what the resolver said, where it has none."""
+    """Return a port with its addresses, or with the resolver's error."""
     try:
         return declared, endpoints_of(machine, declared.spec)
     except DevportsError as error:
         return declared.replace(unresolved=" ".join(error.facts)), ()
 
 
-def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
-    """Add who listens beside it, and who has it as the local port of a connection."""
+def with_other_sockets(machine: Machine, declared: PortFacts, table: Table) -> PortFacts:
+    """Add the other localhost servers, and the outgoing connections with this local port."""
     known = {socket for finding in declared.findings for socket in sockets_of(finding.verdict)}
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
@@ -147,7 +149,7 @@ def with_neighbours(machine: Machine, declared: PortFacts, table: Table) -> Port
 
 
 def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Socket]:
-    """Return the connections that got this port from the range for outgoing ones."""
+    """Return the connections that got this port from the ephemeral range."""
     low, high = machine.ephemeral()
     possible = [s for s in others if s.remote is not None and s.local.port == port]
     remote = {s.remote.port for s in possible if s.remote is not None}
@@ -158,7 +160,7 @@ def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Soc
 
 
 def _holders(machine: Machine, sockets: Sequence[Socket]) -> tuple[Finding, ...]:
-    """Return a finding for each socket by itself, with its holders."""
+    """Return a separate finding for each socket, with its holders."""
 
     def who(several: Sequence[Socket]) -> HolderSearch:
         return machine.holding(several, thorough=False)
@@ -176,13 +178,13 @@ PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 
 def command_facts(service: Service, config: Config) -> Command:
-    """Return what is to be judged of a service that has a command."""
+    """Return the facts about a service that has a command."""
     values = values_for(service, config) | {"fd": "3"}
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]
     exists = os.path.isdir(folder)
     path = programs.path_of(service.env)
-    trouble = programs.trouble(word, folder, path) if exists else ""
+    trouble = programs.start_problem(word, folder, path) if exists else ""
     bare = not os.path.dirname(word)
     return Command(
         service,
@@ -199,20 +201,20 @@ def command_facts(service: Service, config: Config) -> Command:
 
 
 def launch(service: Service, words: Sequence[str], folder: str, config: Config) -> Launch:
-    """Return what a command says of the known server that it starts, if it starts one."""
+    """Return what a command states about the known server that it starts, if any."""
     inner, hides = within_shell(words)
     inner = through_script(inner, folder)
     start = recognise(inner) if inner else None
     if start is None:
         return Launch(hides=hides)
-    server, told = start.server, start.told
+    server, address = start.server, start.address
     text = settings(server.kind, folder)
     by_file = re.search(r"(?<![a-z])port\b", text, re.IGNORECASE)
     by_other = by_file or server.variable == "PORT" or server.variable in variables(service, config)
     return Launch(
         server.kind,
-        told.port,
-        told.host,
+        address.port,
+        address.host,
         start.rest,
         text,
         hides,
@@ -224,14 +226,14 @@ def launch(service: Service, words: Sequence[str], folder: str, config: Config) 
 def variables(service: Service, config: Config) -> set[str]:
     """Return the names of the variables that a service gets, without those that devports sets."""
     names = {*os.environ, *dict(service.env)}
-    with suppress(DevportsError):  # another rule says what is wrong with the file
+    with suppress(DevportsError):  # another rule reports the error of the file
         path = env_file_of(service, config)
         names |= set(dict(read_env_file(path))) if path else set()
     return names
 
 
 def _naming_behind(service: Service, first: str, start: Start) -> str:
-    """Return a call of a script of package.json with what tells its server the address."""
+    """Return the call of a package.json script with arguments that name the address."""
     if first not in PACKAGE_MANAGERS:
         return ""
     words = words_of(service)
@@ -240,7 +242,7 @@ def _naming_behind(service: Service, first: str, start: Start) -> str:
 
 
 def within_shell(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Return the words that a shell's text starts, and how that hides their exit code."""
+    """Return the words that a shell command starts, and how it hides their exit code."""
     at = next((i for i, word in enumerate(words) if word in ("-c", "-lc")), 0)
     if not at or base_name(words[0]) not in SHELLS or at + 1 == len(words):
         return tuple(words), ""
@@ -263,7 +265,7 @@ def through_script(words: tuple[str, ...], folder: str) -> tuple[str, ...]:
 
 
 def settings(kind: str, folder: str) -> str:
-    """Return the text of a server's configuration file, as far as it could matter."""
+    """Return the text of a server's configuration file, up to a limit."""
     files = CONFIG_FILES.get(kind, "").split()
     names = [*files, *(f"{name}.{ending}" for name in files for ending in ENDINGS)]
     return next(filter(None, (_text(os.path.join(folder, name)) for name in names)), "")
@@ -278,7 +280,7 @@ def _text(path: str) -> str:
 
 
 def undebugged(service: Service, config: Config) -> str:
-    """Return the Python that is to debug a service and has no debugpy; empty if none is known."""
+    """Return the Python of a service if it lacks the debugpy that it needs; else empty."""
     own = dict(service.env)
     if service.vscode.debug != "debugpy" or "PYTHONPATH" in (own | dict(os.environ)):
         return ""
@@ -287,16 +289,16 @@ def undebugged(service: Service, config: Config) -> str:
     except DevportsError:
         return ""
     python = program_of(service, words[0], config)
-    return python if programs.lacks(python, "debugpy") else ""
+    return python if programs.lacks_package(python, "debugpy") else ""
 
 
-def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
-    """Yield what is wrong with the files of a configuration that can be read."""
+def file_problems(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
+    """Yield the problems with the files of a readable configuration."""
     for warning in warnings:
         yield Problem("config-doubtful", "note", warning)
     folder = os.path.dirname(os.path.realpath(config.path))
     status = os.stat(folder)
-    if hasattr(os, "geteuid") and open_folder(folder, status):
+    if hasattr(os, "geteuid") and is_unprotected_folder(folder, status):
         problem = Problem(
             "folder-open-to-all",
             "warning",
@@ -305,19 +307,19 @@ def faults_of(config: Config, warnings: Sequence[str]) -> Iterator[Problem]:
             "anyone who can write this file can run commands as you",
             (Remedy("its owner or root can change that"),),
         )
-        yield writable_by_others(problem, folder) if takes_writing(status) else problem
+        yield writable_by_others(problem, folder) if can_restrict(status) else problem
     for service in config.services:
         if path := env_file_of(service, config):
             try:
                 read_env_file(path)
             except DevportsError as error:
-                yield fault_of(error, path, service.name)
+                yield file_problem(error, path, service.name)
 
 
-def refusals(
+def command_errors(
     config: Config, commands: Sequence[Command], ports: Sequence[PortFacts]
 ) -> Iterator[Problem]:
-    """Yield why `devports run` would refuse a service for what its command is, as it says it."""
+    """Yield the errors with which `devports run` would refuse the command of a service."""
     found = {command.service.name for command in commands if not command.trouble}
     for declared in ports:
         service = declared.service
@@ -327,7 +329,7 @@ def refusals(
                 if service.vscode.debug and service.name in found:
                     with_debugger(service, config)
             except DevportsError as error:
-                yield fault_of(error, config.path, service.name)
+                yield file_problem(error, config.path, service.name)
 
 
 def _plan_handoff(declared: PortFacts, config: Config) -> None:
@@ -338,17 +340,17 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
     plan_handoff(service, argv_of(service, values), {**os.environ, **own}, endpoints)
 
 
-def fault_of(error: DevportsError, path: str, service: str = "") -> Problem:
+def file_problem(error: DevportsError, path: str, service: str = "") -> Problem:
     """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
-    if error.code == "config-unsafe" and takes_writing(os.stat(path)):
+    if error.code == "config-unsafe" and can_restrict(os.stat(path)):
         return writable_by_others(problem, os.path.realpath(path))
     return problem
 
 
-def localhost(machine: Machine) -> tuple[str, ...]:
-    """Return the addresses of that name; none if it has none, which whoever declares it is told."""
+def localhost_addresses(machine: Machine) -> tuple[str, ...]:
+    """Return the addresses of that name; none if it has none, which other rules report."""
     try:
         return machine.addresses("localhost")
     except OSError:
@@ -356,11 +358,11 @@ def localhost(machine: Machine) -> tuple[str, ...]:
 
 
 SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
-"""What VS Code calls each system in a tasks.json."""
+"""The names of the systems in a tasks.json."""
 
 
 def editor_facts(config: Config, platform: Platform) -> Editor:
-    """Look at `.vscode`; what keeps devports from it is a fact like the others."""
+    """Read `.vscode`; an error is a fact like the others."""
     wanted = any(service.vscode != EditorTasks() for service in config.services)
     try:
         with files.opened(config.root, VSCODE) as folder:
@@ -369,17 +371,17 @@ def editor_facts(config: Config, platform: Platform) -> Editor:
     except DevportsError as error:
         return Editor(wanted, trouble=(error.code, error.message, error.facts))
     unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], config.root))
-    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_flaws(tasks, launch))
+    return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_lint_findings(tasks, launch))
 
 
 def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
     try:
         changes = plan(config, template_of(config.root), tasks, launch).files
-    except BrokenFileError:  # the lint says where
+    except BrokenFileError:  # the lint reports where
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]
     return Editor(
-        ours=any(True for text in texts for _ in programs_of(text)),
+        generated=any(True for text in texts for _ in programs_of(text)),
         missing=tuple(file.path for file in changes if file.state == "missing"),
         stale=tuple(file.path for file in changes if file.state == "stale"),
     )
@@ -392,34 +394,34 @@ def _unresolved(text: str, system: str, root: str) -> Iterator[MissingTaskComman
         return
     for label, task in found:
         word = str(task["command"]).split()[0]
-        path = searched(task, system, root, os.environ.get("PATH", os.defpath))
-        if "${" not in word and programs.trouble(word, root, path):
+        path = task_path(task, system, root, os.environ.get("PATH", os.defpath))
+        if "${" not in word and programs.start_problem(word, root, path):
             yield MissingTaskCommand(label, word, path)
 
 
-def _flaws(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
-    """Return what a person wrote that would not work.
+def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, ...]:
+    """Return the lint findings on entries that are not generated.
 
-    What devports wrote is only ever stale, but for a run whose failure is not seen: whoever has to
-    know that may have a template of their own.
+    Generated entries can only be out of date, except for a run whose failure is not seen: a project
+    with its own template may need to know that.
     """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
         found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
-    return tuple(flaw for flaw in found if not flaw.ours or flaw.code == UNSEEN)
+    return tuple(flaw for flaw in found if not flaw.generated or flaw.code == UNSEEN)
 
 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:
-    """Yield the runs of this user; those of this project with where their servers listen.
+    """Yield the runs of this user; those of this project with the addresses of their servers.
 
     Args:
         machine: where they run.
         records: of the runs.
-        root: folder of the configuration; without one every project is looked at.
+        root: folder of the configuration; without one all projects are read.
     """
-    for run in charges(records):
+    for run in run_statuses(records):
         record, own = run.record, root in ("", run.record.project)
-        left = (listener(machine, key) for key in run.left if own)
+        left = (listener(machine, key) for key in run.orphaned if own)
         yield RunFacts(
             record.service,
             record.project,
@@ -432,7 +434,7 @@ def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunF
 
 
 def listener(machine: Machine, key: ProcessKey | None) -> Listener | None:
-    """Return a server with where it, and what it started, listens; None if it has ended."""
+    """Return a server with the addresses of its process tree; None if it has exited."""
     process = machine.process(key.pid) if key else None
     if process is None or process.key != key or process.state in "ZX":
         return None

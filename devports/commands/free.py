@@ -1,7 +1,7 @@
-"""`devports free`: end who holds the port, as far as the laws and the person allow.
+"""`devports free`: stop the holders of a port, if rules and confirmation allow it.
 
-`run` and `doctor` free with the same tools, wired to the screen here, and tell the same of a port
-that was not freed.
+`run` and `doctor` free with the same services, connected to the console here, and report a port
+that was not freed in the same way.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, preview
 from devports.system.project import worktree_of
 from devports.ui.escape import port_name
-from devports.ui.holders import judgements, problem, project_text, spared_text
+from devports.ui.holders import kind_facts, problem, project_text, spared_text
 from devports.ui.messages import remedy_lines
 from devports.ui.processes import fact_lines, note_lines, summary
 from devports.ui.progress import (
     freed_text,
-    left_words,
     progress_text,
+    remaining_text,
     restart_text,
     result_text,
-    wait_words,
+    wait_text,
 )
 from devports.ui.text import wrap
 
@@ -69,10 +69,10 @@ def free_targets(
     settle: float = StopTimeouts().settle,
     as_json: bool = False,
 ) -> int:
-    """Free every target, of all services if there are none; the exit code is that of the worst.
+    """Free every target, or all services without one; the exit code is that of the worst.
 
     `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
-    to watch whether a supervisor brings a holder back.
+    for which devports watches for a restart by a supervisor.
     """
     policy = ConfirmPolicy(
         yes=yes,
@@ -83,8 +83,8 @@ def free_targets(
     limits = StopTimeouts(settle=settle)
     carry_out = preview if dry_run else free
     tools = tools_for(context)
-    # All of them before the first is freed: a host that is not known ends the command.
-    wanted = [with_live_run(context, target) for target in context.asked(words)]
+    # All of them before the first is freed: an unknown host ends the command.
+    wanted = [with_live_run(context, target) for target in context.targets(words)]
     asked = [(target, context.endpoints(target)) for target in wanted]
     done = []
     for target, endpoints in asked:
@@ -111,9 +111,9 @@ def free_targets(
 
 
 def with_live_run(context: Context, asked: Target) -> Target:
-    """Return a service with the port that its live run has, if that took another one.
+    """Return a service with the port of its live run, if that has another one.
 
-    To free a service tells its run to stop, wherever that went: else it would serve on, unseen.
+    Freeing a service stops its run, wherever it listens: else it would run on unnoticed.
     """
     service = asked.service
     if service is None:
@@ -125,7 +125,7 @@ def with_live_run(context: Context, asked: Target) -> Target:
 
 
 def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
-    """Say that a port can be bound, and who is left alone or is what `localhost` may reach."""
+    """Print that a port is free, the remaining processes, and another localhost server."""
     for line in spared_text(freed.spared):
         context.screen.progress(f"devports: {line}")
     if not any(isinstance(finding.verdict, LocalhostConflict) for finding in freed.findings):
@@ -139,37 +139,39 @@ def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
 
 def show_facts(context: Context, lines: Iterable[str]) -> None:
     for line in lines:
-        context.screen.out("\n".join(wrap(f"  {line}", context.screen.look("stdout").width)))
+        context.screen.out(
+            "\n".join(wrap(f"  {line}", context.screen.output_style("stdout").width))
+        )
 
 
 def show_plan(context: Context, target: Target, freed: FreeResult) -> None:
-    """Say what would be done and to whom, and the commands that do it by hand."""
+    """Print what would be stopped, and the commands to run manually."""
     screen, reader = context.screen, context.screen.reader()
     lines = [
-        *fact_lines(freed.findings, reader, judgements(kinds_by_pid(freed), reader)),
+        *fact_lines(freed.findings, reader, kind_facts(kinds_by_pid(freed), reader)),
         *map(result_text, freed.outcomes),
         *spared_text(freed.spared),
     ]
     screen.out(summary(freed.findings, target.subject))
     show_facts(context, lines)
     if by_hand := remedies_for(context, target, freed):
-        screen.err("\n".join(remedy_lines(by_hand, screen.look("stderr"))))
+        screen.err("\n".join(remedy_lines(by_hand, screen.output_style("stderr"))))
 
 
 def tools_for(context: Context, *, starting: str = "") -> FreeServices:
-    """Return the tools of freeing: prompt and progress on the screen, our own runs by record."""
+    """Return the services of freeing: prompt and progress on the console, runs by record."""
     screen = context.screen
 
     def tell(news: Progress | Outcome) -> None:
-        run = run_behind(news.target.standing) if isinstance(news, Terminating) else None
+        run = run_behind(news.target.kind) if isinstance(news, Terminating) else None
         if run is not None and not run.left:
-            context.records().leave_word(run.key, run.service, run.project)
+            context.records().write_stop_note(run.key, run.service, run.project)
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):
             screen.progress(f"devports: {progress_text(news)}")
         else:
-            for line in (result_text(news), *left_words(news)):
+            for line in (result_text(news), *remaining_text(news)):
                 screen.progress(f"devports: {line}")
 
     def asked(question: Question) -> Answer:
@@ -178,9 +180,9 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         return ask(question, screen, starting, project=project_of(context, question.target))
 
     def wait(news: WaitProgress) -> Wait:
-        from devports.ui.waiting import waiting  # only for one that lasts
+        from devports.ui.waiting import waiting  # only for a long wait
 
-        line, text = progress_text(news), wait_words(news)
+        line, text = progress_text(news), wait_text(news)
         return waiting(screen, line, text, news.seconds, waited=news.waited)
 
     return FreeServices(
@@ -196,16 +198,16 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
 
 
 def project_of(context: Context, target: StopTarget) -> str:
-    """Return which project a target belongs to; empty where its standing tells that."""
-    if isinstance(target.standing, OtherCheckout):
+    """Return the project of a target; empty if its kind includes that."""
+    if isinstance(target.kind, OtherCheckout):
         return ""
     return project_text(worktree_of(target.process.cwd), worktree_of(context.home()))
 
 
 def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsError:
-    """Return a freeing that did not reach its end, as an error with who is in the way and why.
+    """Return a port that was not freed, as an error with its holders and the reasons.
 
-    Whoever said no has just seen who it is.
+    After the answer no the holders are left out: they were just shown.
     """
     finding = deciding_finding(freed.findings)
     for outcome in freed.outcomes:
@@ -230,41 +232,43 @@ def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsErr
 
 
 def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
-    """Return the one command that would go further, where there is one of ours."""
-    from devports.core.hint import hint, ours
+    """Return the command of devports that would go further, if there is one."""
+    from devports.core.hint import hint, own_command
 
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
-    strangers = [o for o in freed.outcomes if isinstance(o.target.standing, OtherCheckout)]
+    strangers = [o for o in freed.outcomes if isinstance(o.target.kind, OtherCheckout)]
     if whys == {"no-terminal"} and strangers:
         return (
             hint(
-                "to be asked whether to stop it, run ", ours("free", asked.typed), " on a terminal"
+                "to be asked whether to stop it, run ",
+                own_command("free", asked.typed),
+                " on a terminal",
             ),
         )
     if whys == {"no-terminal"}:
-        return (hint("to stop it without asking, run ", ours("free", asked.typed, "--yes")),)
+        return (hint("to stop it without asking, run ", own_command("free", asked.typed, "--yes")),)
     if whys == {"on-conflict"} and asked.name:
-        return (hint("to be asked, run ", ours("run", asked.name, "--on-conflict", "ask")),)
+        return (hint("to be asked, run ", own_command("run", asked.name, "--on-conflict", "ask")),)
     permitted = [
-        outcome.target.standing.permitted
+        outcome.target.kind.permitted
         for outcome in freed.outcomes
-        if isinstance(outcome, Refused) and isinstance(outcome.target.standing, OtherUser)
+        if isinstance(outcome, Refused) and isinstance(outcome.target.kind, OtherUser)
     ]
     if whys == {"other-user"} and all(permitted):
-        again = ours("free", asked.typed, "--yes", "--other-users")
+        again = own_command("free", asked.typed, "--yes", "--other-users")
         return (hint("to stop it without asking, run ", again),)
     came_back = [outcome for outcome in freed.outcomes if isinstance(outcome, Respawned)]
     return tuple(filter(None, map(restart_text, came_back)))
 
 
 def kinds_by_pid(freed: FreeResult) -> list[tuple[int, HolderKind]]:
-    """Return the judgement on every holder that was, or was not, to end, by pid."""
+    """Return the kind of every holder that was, or was not, stopped, by pid."""
     plan = [outcome.target for outcome in freed.outcomes]
-    return [(m.process.pid, target.standing) for target in plan for m in target.members]
+    return [(m.process.pid, target.kind) for target in plan for m in target.members]
 
 
 def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
-    """Return what a person can do by hand, for the finding that decides."""
+    """Return the commands to run manually, for the deciding finding."""
     finding = deciding_finding(freed.findings)
     if is_bindable(finding.verdict):
         return ()
@@ -285,6 +289,6 @@ def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Re
 
 
 def print_free_error(context: Context, asked: Target, freed: FreeResult) -> None:
-    """Print the error block with the commands to run by hand."""
+    """Print the error block with the commands to run manually."""
     error = free_error(asked, freed, context.screen)
     context.print_error(error, remedies_for(context, asked, freed))

@@ -1,13 +1,13 @@
-"""`devports init`: find the servers of a project and write the configuration of them, once."""
+"""`devports init`: detect the servers of a project and write their configuration, once."""
 
 from __future__ import annotations
 
 import os
 
 from devports import exitcodes
-from devports.commands.context import Context, here
+from devports.commands.context import Context, current_folder
 from devports.config.load import OWN
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
-    """Write a devports.toml for what is here; the exit code is 1 if none is written.
+    """Write a devports.toml for the current folder; the exit code is 1 if none is written.
 
-    Without a terminal and without `yes` it shows what it would write.
+    Without a terminal and without `yes` it prints what it would write.
 
     Raises:
         DevportsError: there is a configuration already, or the file cannot be written.
     """
-    cwd = here()
+    cwd = current_folder()
     shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
     refuse_if_there(path, cwd if context.named is None else "")
@@ -59,7 +59,7 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
 
 
 def show_findings(folder: str, plan: Plan, screen: Console) -> None:
-    """Say on stderr what was found in a folder, and an empty line behind it."""
+    """Print on stderr what was detected in a folder, and an empty line."""
     from devports.ui.reports import findings, findings_screen
 
     found = (plan.services, plan.left_out)
@@ -69,12 +69,12 @@ def show_findings(folder: str, plan: Plan, screen: Console) -> None:
         lines = findings_screen(folder, *found, screen.reader(), whole=plan.whole)
         draw_report(screen, "stderr", lines)
     else:
-        screen.err(findings(folder, *found, screen.look("stderr"), whole=plan.whole))
+        screen.err(findings(folder, *found, screen.output_style("stderr"), whole=plan.whole))
     screen.err()
 
 
 def show_written(path: str, services: Sequence[DetectedService], screen: Console) -> None:
-    """Say on stdout what was written, and what can be done next."""
+    """Print on stdout what was written, and the next steps."""
     from devports.ui.reports import written, written_screen
 
     if screen.is_terminal("stdout"):
@@ -82,11 +82,11 @@ def show_written(path: str, services: Sequence[DetectedService], screen: Console
 
         draw_report(screen, "stdout", written_screen(path, services, screen.config))
     else:
-        screen.out(written(path, services, screen.look("stdout")))
+        screen.out(written(path, services, screen.output_style("stdout")))
 
 
 def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
-    """Write only with `yes`: a program that wants words for programs has no person to ask."""
+    """Write only with `yes`: with --json devports cannot ask."""
     from devports.ui.json_output import init_data
 
     will = yes and not dry_run
@@ -102,7 +102,7 @@ def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
 
 
 class Plan(Frozen):
-    """What is to be written where; `whole`: all of the folder was looked at."""
+    """What is to be written where; `whole`: all of the folder was searched."""
 
     path: str
     shown: str
@@ -120,11 +120,11 @@ def found_in(path: str, shown: str) -> Plan:
     looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
-    return Plan(path, shown, found.services, found.left_out, looked.whole)
+    return Plan(path, shown, found.services, found.left_out, looked.complete)
 
 
 def refuse_if_there(path: str, cwd: str) -> None:
-    """Refuse where a configuration holds already: this file, or one that is found from `cwd`.
+    """Check that neither this file nor a configuration found from `cwd` exists.
 
     Raises:
         DevportsError: `config-exists`.
@@ -140,7 +140,7 @@ def write(plan: Plan) -> None:
     """Write the file, if `devports validate` will accept it.
 
     Raises:
-        DevportsError: it is there already, or cannot be written.
+        DevportsError: it exists already, or cannot be written.
     """
     from devports.config.load import read_text
 
@@ -158,22 +158,22 @@ def write(plan: Plan) -> None:
 
 
 def exists(path: str) -> DevportsError:
-    """Return that there is a configuration, which is never overwritten."""
-    check, other = ours("validate"), ours("init", "--dry-run", "--config", "NEW")
+    """Return the error for an existing configuration, which is never overwritten."""
+    check, other = own_command("validate"), own_command("init", "--dry-run", "--config", "NEW")
     return DevportsError(
         "config-exists",
         f"`{path}` already exists",
         note="devports never overwrites it",
-        hints=(hint("run ", check, " to check it, or ", other),),
+        hints=(hint("to check it, run ", check), hint("to see what would be written, run ", other)),
         exit_code=exitcodes.NO,
     )
 
 
 def no_terminal_error(shown: str) -> DevportsError:
-    """Return that nobody could be asked, so that nothing was written."""
+    """Return the error: devports cannot ask, so nothing was written."""
     return DevportsError(
         "nobody-to-ask",
         f"`{shown}` was not written: no terminal to ask for confirmation",
-        hints=(hint("run ", ours("init", "--yes"), " to write it as shown"),),
+        hints=(hint("to write it as shown, run ", own_command("init", "--yes")),),
         exit_code=exitcodes.NO,
     )

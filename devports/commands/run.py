@@ -1,6 +1,6 @@
-"""`devports run`: take the port, start the server, stay with it.
+"""`devports run`: reserve the port, start the server, supervise it.
 
-The session of a run is wired to the screen and the configuration here, and its end is told.
+The session of a run is connected to console and configuration here, and its end is reported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from devports.commands.context import (
     Context,
     Target,
-    here,
+    current_folder,
     print_vscode_failure,
     service_of,
     target_of,
@@ -41,7 +41,7 @@ from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
-from devports.run.takeover import PortPromisedError, register_run
+from devports.run.takeover import PortClaimedError, register_run
 from devports.ui import run_progress
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
@@ -73,11 +73,11 @@ def run(
     take_over: bool = False,
     debug: bool = False,
 ) -> int:
-    """Run a service, or without a name the command in `arguments`, to its end.
+    """Run a service, or without a name the command in `arguments`, until it exits.
 
     The exit code is the server's own when one ran.
     """
-    service, config, more = wanted(context, name, arguments, port=port, debug=debug)
+    service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = service.replace(
         port=port or service.port,
         host=host or service.host,
@@ -113,42 +113,42 @@ def run(
                 print_failure(context, made, ended, news)
                 break
             service = next(others)
-            policy = policy.replace(movable=service.port, moves=True)
+            policy = policy.replace(movable_port=service.port, moves=True)
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
-    tell_end(context, news, service.name, session, ended)
+    report_end(context, news, service.name, session, ended)
     return ended.code
 
 
 def reporter(
     context: Context, service: Service, config: Config, events: str | None, more: Sequence[str]
 ) -> RunReporter:
-    """Return where the news of a run goes, and where it learns which command of ours stops it."""
+    """Return the reporter of a run, which also learns which command of devports stops it."""
     run = service.run_name, config.root
     return RunReporter(
-        context.screen, service, events, more, lambda: context.records().word_for(*run)
+        context.screen, service, events, more, lambda: context.records().take_stop_note(*run)
     )
 
 
-def wanted(
+def resolve_service(
     context: Context, name: str | None, words: Sequence[str], *, port: int | None, debug: bool
 ) -> tuple[Service, Config, Sequence[str]]:
-    """Return what is to be run, its configuration, and the words to append to its command.
+    """Return the service to run, its configuration, and the words to append to its command.
 
     Raises:
-        DevportsError: what is typed names neither a service nor a command with its port.
+        DevportsError: the words name neither a service nor a command with its port.
     """
-    from devports.core.hint import hint, ours  # for an error
+    from devports.core.hint import hint, own_command  # for an error
 
     if name is not None or not words:
         try:
-            service = named(context.config(), name)
+            service = service_named(context.config(), name)
         except DevportsError as error:
-            without = ours("run", "--port", str(port or 8000), "--", name or "COMMAND")
+            without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
             if missing:
-                error.hints = (hint("run ", ours("init")),)
+                error.hints = (hint("to create one, run ", own_command("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
                 error.hints += (
                     hint("to run a command without a service, give its port: ", without),
@@ -160,17 +160,17 @@ def wanted(
         option = "--debug" if debug else "--config"
         raise DevportsError("usage", f"`{option}` needs a service; a command has none")
     if port is None:
-        again = hint("run ", ours("run", "--port", "8000", "--", *words))
+        again = hint("to give its port, run ", own_command("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
     from devports.config.load import find
 
-    folder = here()
-    project = find(folder)  # whose it is; what it says is not read
+    folder = current_folder()
+    project = find(folder)  # only its folder; its content is not read
     context.replace(Config("", os.path.dirname(project) if project else folder, ()))
     return typed_command(words, port, Service.host, folder), context.config(), ()
 
 
-def named(config: Config, name: str | None) -> Service:
+def service_named(config: Config, name: str | None) -> Service:
     """Return the service of this name.
 
     Raises:
@@ -178,7 +178,7 @@ def named(config: Config, name: str | None) -> Service:
     """
     if name is not None:
         return service_of(config, name)
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     startable = [service for service in config.services if service.command]
     raise DevportsError(
@@ -186,17 +186,20 @@ def named(config: Config, name: str | None) -> Service:
         "no service was named",
         facts=tuple(f"`{service.name}`: {service.spec}" for service in startable),
         note="" if startable else "no service of the configuration has a command",
-        hints=tuple(hint("run ", ours("run", service.name)) for service in startable[:1]),
+        hints=tuple(
+            hint("to start one, run ", own_command("run", service.name))
+            for service in startable[:1]
+        ),
     )
 
 
-def tell_end(
+def report_end(
     context: Context, news: RunReporter, name: str, session: Session | None, ended: Ended
 ) -> None:
-    """Say how the run ended: to the person, in the file of events, and to VS Code."""
+    """Report the end of the run: on the terminal, in the event file, and to VS Code."""
     startup = session.startup if session is not None else None
     if ended.reason == "interrupted":
-        news.tell_who_stops()  # where there was no server yet
+        news.report_stopper()  # if there was no server yet
     if startup is not None and ended.reason == "ended-early":
         ended = ended.replace(in_way=startup.facts.in_way)
     context.screen.progress(end_text(name, ended, started=startup is not None))
@@ -207,22 +210,22 @@ def tell_end(
 
 
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:
-    """Return a policy with what the service declares; that may narrow consent, --yes or not."""
+    """Return a policy with the settings of the service, which only narrow what --yes confirms."""
     return policy.replace(
-        reclaim=root if service.on_conflict == "reclaim" else "",
-        movable=service.port if service.on_conflict in ("ask", "next") else 0,
+        reclaim_project=root if service.on_conflict == "reclaim" else "",
+        movable_port=service.port if service.on_conflict in ("ask", "next") else 0,
         moves=service.on_conflict == "next",
-        fails=service.on_conflict == "fail",
+        never_ask=service.on_conflict == "fail",
     )
 
 
 GIVEN_UP = ("not-ready", "moved", "port-shared", "retries-exhausted")
 LINGER_TIMEOUT = 65.0
-"""Seconds that leftovers of an ended server may keep us waiting: TIME_WAIT lasts 60."""
+"""Seconds to wait for lingering connections of the exited server: TIME_WAIT lasts 60."""
 
 
 class RunReporter:
-    """Where the news of a run goes: to the screen, and into a file for programs if one is named."""
+    """Reports the events of a run: on the console, and in a file for programs if one is named."""
 
     def __init__(
         self,
@@ -236,19 +239,19 @@ class RunReporter:
         self._told_by = told_by
         self._log: EventLog | None = None
         if events is not None:
-            from devports.ui.events import EventLog  # only where it is asked for
+            from devports.ui.events import EventLog  # only with --events
 
             self._log = EventLog(events, service.name)
         self._unrecorded = False
 
     def tell(self, happening: RunEvent) -> None:
-        """Put a piece of news on the screen."""
+        """Print an event on the console."""
         if isinstance(happening, RecordFailed):
             if self._unrecorded:
-                return  # the service is claimed anew with each port that is tried
+                return  # the service is claimed again with each port that is tried
             self._unrecorded = True
         if isinstance(happening, StoppingServer):
-            self.tell_who_stops()
+            self.report_stopper()
         if isinstance(happening, ListeningElsewhere):
             happening = happening.replace(advice=self.advice())
         self._screen.progress(event_line(happening, self._screen.config))
@@ -257,35 +260,35 @@ class RunReporter:
             self._screen.progress(line)
         self.note(happening)
 
-    def tell_who_stops(self) -> None:
-        """Say which other command of ours has told this run to stop, as far as one has."""
+    def report_stopper(self) -> None:
+        """Report which other command of devports stops this run, if one does."""
         if by := self._told_by():
             self._screen.progress(run_progress.stopped_by(self._service.name, by))
 
     def advice(self) -> str:
-        """Return what to write in the command, where that never says the port; else empty."""
+        """Return what to write in the command, if it never names the port; else empty."""
         if says_port(self._service, self._arguments):
             return ""
-        from devports.detect.command_line import naming_port  # only then
+        from devports.detect.command_line import naming_port  # only in this case
 
         named = naming_port(self._service)
         return f"`{named}`" if named else "`{port}` where it takes its port"
 
     def note(self, news: RunEvent | Progress | Outcome | Ended) -> None:
-        """Put it into the file alone: the screen is told otherwise."""
+        """Write an event into the file only."""
         if self._log is not None:
             self._log.write(news)
 
     def wait(self, news: WaitingForDependency) -> Wait:
-        """Show that a service which this one depends on is waited for."""
+        """Show that a dependency is waited for."""
         from devports.ui.waiting import waiting  # mostly there is none
 
         self.note(news)
         line = run_progress.event_line(news).removeprefix(run_progress.PREFIX)
-        return waiting(self._screen, line, run_progress.wait_words(news), news.seconds)
+        return waiting(self._screen, line, run_progress.wait_text(news), news.seconds)
 
     def tools(self, context: Context, service: str) -> FreeServices:
-        """Return the tools of freeing, which tell both."""
+        """Return the services of freeing, which report to both."""
         tools = tools_for(context, starting=service)
 
         def tell(news: Progress | Outcome) -> None:
@@ -316,7 +319,7 @@ def create_session(
     take_over: bool = False,
     declared: int,
 ) -> Session | None:
-    """Claim the service, and return all that one run of it needs.
+    """Register the run, and return its session.
 
     None: by its record another run is to have the port, and the policy is to leave it.
     """
@@ -341,23 +344,23 @@ def create_session(
                 alone=endpoints if policy.moves else (),
             ),
         )
-    except PortPromisedError:
+    except PortClaimedError:
         return None
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)
     attempts = launch.retry.attempts
-    job = FreeRequest(launch.everything, policy, limits, attempts=attempts)
+    job = FreeRequest(launch.all_endpoints, policy, limits, attempts=attempts)
     return Session(launch, job, tools, news.tell, records)
 
 
 def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
-    """Ask a person whether the run that is in charge is to end."""
-    if policy.fails or not policy.interactive:
+    """Ask whether the live run is to be stopped."""
+    if policy.never_ask or not policy.interactive:
         return False
-    from devports.ui.prompts import from_menu, menu_to_take_over
+    from devports.ui.prompts import answer_on_terminal, take_over_prompt
 
-    return from_menu(menu_to_take_over(other.service, other.key.pid), screen) == "yes"
+    return answer_on_terminal(take_over_prompt(other.service, other.key.pid), screen) == "yes"
 
 
 def variables_of(service: Service, config: Config) -> dict[str, str]:
@@ -365,14 +368,14 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     path = env_file_of(service, config)
     if not path:
         return {}
-    from devports.config.load import read_env_file  # only where there is one
+    from devports.config.load import read_env_file  # only if there is one
 
     return dict(read_env_file(path))
 
 
 def print_failure(context: Context, session: Session, ended: Ended, news: RunReporter) -> None:
-    """Say, where devports gave up, what was seen and what can be done by hand."""
-    service, last = session.service, session.hold.last
+    """Print, after a failed run, the facts and the commands to run manually."""
+    service, last = session.service, session.reserved.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
         declared = context.config().get(service.name)
         same = declared is not None and declared.spec == service.spec
@@ -380,7 +383,7 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
         text = service.name if same else str(held)
         asked = target_of(text, service)
         if isinstance(service, TypedCommand):
-            asked = Target(text, asked.specs)  # no command of ours knows it by its name
+            asked = Target(text, asked.specs)  # no command of devports knows it by its name
         print_free_error(context, asked, last)
     elif ended.reason in GIVEN_UP and session.startup:
         start = session.startup
@@ -395,9 +398,9 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
             advice=news.advice(),
         )
         if isinstance(service, TypedCommand) and ended.reason == "not-ready":
-            from devports.core.hint import hint, ours
+            from devports.core.hint import hint, own_command
 
             error.hints += (
-                hint("`ready` is a key of a service: to declare one, run ", ours("init")),
+                hint("`ready` is a key of a service: to declare one, run ", own_command("init")),
             )
         context.print_error(error)

@@ -1,8 +1,8 @@
-"""`devports status`: who has the ports of this project, or of this machine.
+"""`devports status`: the ports of this project, or of this machine, and their holders.
 
-With `--watch` the table stays in place on a terminal. Elsewhere there is nothing to draw over, and
-a table each second would be noise: a reader gets the whole table once, and then a line for each
-change, as ``kubectl get --watch`` does it. A script that waits for one thing uses `devports wait`.
+With `--watch` the table stays in place on a terminal. A pipe gets the whole table once, and then a
+line for each change, as ``kubectl get --watch`` does it: a table each second would be noise. A
+script that waits for one thing uses `devports wait`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.commands.context import Context, Target, here, target_of
+from devports.commands.context import Context, Target, current_folder, target_of
 from devports.core.holder_kind import run_name
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import RunStatus, charge_of, charges, holder_of, run_state
+from devports.records import RunStatus, find_status, run_state, run_statuses, status_at
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
-    census,
     endpoints_of,
+    inspect_listeners,
     inspect_quick,
     inspect_without_bind,
 )
@@ -62,30 +62,30 @@ def status(
     interval: float | None = None,
     as_json: bool = False,
 ) -> int:
-    """Show every endpoint of the targets, of all services if there are none.
+    """Show every endpoint of the targets, or of all services without one.
 
-    `interval` is in seconds, from look to look.
+    `interval` is in seconds, from update to update.
     """
     _refuse_contradictions(words, everything, watch, interval, as_json)
     seen: AllListeners | Services = (
         AllListeners(context, repeated=watch)
         if everything
-        else Services(context, context.asked(words), repeated=watch)
+        else Services(context, context.targets(words), repeated=watch)
     )
     if watch:
-        return watch_over(context.screen, seen.look, interval or INTERVAL)
-    return (report_json if as_json else report)(context, seen.look())
+        return watch_over(context.screen, seen.inspect, interval or INTERVAL)
+    return (report_json if as_json else report)(context, seen.inspect())
 
 
 def report(context: Context, shown: StatusResult) -> int:
-    """Print the table on stdout, what could not be seen or looked at on stderr."""
+    """Print the table on stdout, visibility gaps and errors on stderr."""
     rows, screen = shown.rows(context.screen), context.screen
     if screen.is_terminal("stdout"):
         from devports.ui.status_table import print_table  # rich: five Python starts
 
         print_table(rows, screen)
     else:
-        screen.out("\n".join(plain(rows, screen.look("stdout"))))
+        screen.out("\n".join(plain(rows, screen.output_style("stdout"))))
     for gap in shown.gaps:
         context.print_labelled("note", gap_text(gap))
     for error in shown.errors:
@@ -94,7 +94,6 @@ def report(context: Context, shown: StatusResult) -> int:
 
 
 def report_json(context: Context, shown: StatusResult) -> int:
-    """Print the envelope."""
     from devports.ui.json_output import overall, status_data  # json: half a start
 
     data = status_data(shown.sections, shown.gaps, time.time())
@@ -108,10 +107,10 @@ def report_json(context: Context, shown: StatusResult) -> int:
 def _refuse_contradictions(
     words: Sequence[str], everything: bool, watch: bool, interval: float | None, as_json: bool
 ) -> None:
-    """Refuse options that do not go together, or not on this system.
+    """Check the combination of options, and whether this system supports them.
 
     Raises:
-        DevportsError: there are some.
+        DevportsError: options exclude each other, or are not supported here.
     """
     if everything and words:
         raise DevportsError("usage", "`--all` cannot be combined with a target")
@@ -121,30 +120,30 @@ def _refuse_contradictions(
     if interval is not None and not watch:
         raise DevportsError("usage", "`--interval` needs `--watch`")
     if watch and WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`--watch` does not support Windows yet",
-            hints=(hint("run ", ours("status"), " for one look"),),
+            hints=(hint("to show it once, run ", own_command("status")),),
             exit_code=exitcodes.CANNOT_INSPECT,
         )
 
 
 class AllListeners:
-    """All listeners. Nothing is bound; `repeated`: holders are remembered between looks."""
+    """All listeners. Nothing is bound; `repeated`: holders are cached between inspections."""
 
     def __init__(self, context: Context, *, repeated: bool) -> None:
-        self._setting = context
+        self._context = context
         self._who = HolderCache(context.machine, thorough=True).holding if repeated else None
         config, self._errors = _config(context)
-        self._folder = config.root if config else here()
+        self._folder = config.root if config else current_folder()
         self._declared = tuple(_declared(context.machine, config)) if config else ()
 
-    def look(self) -> StatusResult:
-        """Return the groups of one look at the machine; the services of this project by name."""
-        runs = charges(self._setting.records())
-        found = census(self._setting.machine, self._folder, self._who)
+    def inspect(self) -> StatusResult:
+        """Return the groups of one inspection; the services of this project by name."""
+        runs = run_statuses(self._context.records())
+        found = inspect_listeners(self._context.machine, self._folder, self._who)
         sections = tuple(
             Section(tuple(self._entry(finding, runs) for finding in group.findings), group)
             for group in found.groups
@@ -152,7 +151,7 @@ class AllListeners:
         return StatusResult(sections, gaps=found.gaps, errors=self._errors, asked=False)
 
     def _entry(self, finding: Finding, runs: Sequence[RunStatus]) -> StatusEntry:
-        run = holder_of(runs, finding)
+        run = status_at(runs, finding)
         if run is None:
             service = self._service(finding)
             name = service.name if service else ""
@@ -171,7 +170,7 @@ class AllListeners:
 
 
 def _config(context: Context) -> tuple[Config | None, tuple[DevportsError, ...]]:
-    """Return the configuration, if there is one; a wrong one hides no listener."""
+    """Return the configuration, if there is one; an invalid one hides no listener."""
     try:
         return context.config(), ()
     except DevportsError as error:
@@ -182,23 +181,23 @@ def _declared(machine: Machine, config: Config) -> Iterator[tuple[Service, Endpo
     for service in config.services:
         try:
             ends = [e for spec in target_of("", service).specs for e in endpoints_of(machine, spec)]
-        except DevportsError:  # `devports status` says so
+        except DevportsError:  # `devports status` reports it
             continue
         yield from ((service, end) for end in ends)
 
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
-IDLE = 4
-"""Waits are at least so many times as long as looks: on a slow machine it looks less often."""
+"""Seconds between two updates."""
+PAUSE_FACTOR = 4
+"""The pause is at least this many times as long as an inspection, also on a slow machine."""
 SIGINT = 2
 
 
-def watch_over(screen: Console, look: Callable[[], StatusResult], interval: float) -> int:
-    """Show what `look` returns until Ctrl-C, `q`, a signal, or the reader has gone.
+def watch_over(screen: Console, inspect: Callable[[], StatusResult], interval: float) -> int:
+    """Show what `inspect` returns until Ctrl-C, `q`, a signal, or a closed reader.
 
     Returns:
-        0 when it was ended by hand; 128+n for another signal.
+        0 if it was ended by a key; 128+n for another signal.
     """
     from devports.system.terminal_events import TerminalEvents
 
@@ -210,7 +209,7 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
     painter = _live_table(screen, interval) if draws else LineView(screen)
 
     def rows_and_gaps() -> RowsAndGaps:
-        shown = look()
+        shown = inspect()
         return shown.rows(screen), shown.gaps
 
     with TerminalEvents(stdout.fileno(), stdin.fileno() if stdin else None) as attention:
@@ -218,41 +217,41 @@ def watch_over(screen: Console, look: Callable[[], StatusResult], interval: floa
             number = _until_the_end(painter, rows_and_gaps, interval, attention)
         finally:
             painter.leave()
-    painter.last_words()
+    painter.print_last()
     return exitcodes.OK if number in (0, SIGINT) else exitcodes.of_signal(number)
 
 
 def _until_the_end(
     painter: LiveTable | LineView,
-    look: Callable[[], RowsAndGaps],
+    inspect: Callable[[], RowsAndGaps],
     interval: float,
     attention: TerminalEvents,
 ) -> int:
-    """Look and show, again and again; return the signal that ended it, 0 for none."""
+    """Inspect and show repeatedly; return the signal that ended it, 0 for none."""
     from devports.system.terminal_events import Ended, Resized, Suspended
 
     due = clock.Deadline(0)
     while True:
         if due.passed:
             begun = clock.monotonic()
-            painter.show(*look())
+            painter.show(*inspect())
             took = clock.monotonic() - begun
-            due = clock.Deadline(max(interval - took, IDLE * took))
+            due = clock.Deadline(max(interval - took, PAUSE_FACTOR * took))
         match attention.wait(due.left):
             case Ended(number=number):
                 return number
             case Resized():
-                painter.again()
+                painter.redraw()
             case Suspended():
                 painter.leave()
                 attention.suspend()
-                painter.again()
+                painter.redraw()
             case None:
                 continue
 
 
 def _live_table(screen: Console, interval: float) -> LiveTable:
-    from devports.ui.status_table import LiveTable  # rich: only where something is drawn
+    from devports.ui.status_table import LiveTable  # rich: only to draw
 
     return LiveTable(screen, interval)
 
@@ -265,25 +264,25 @@ class LineView:
         self._before: list[StatusRow] | None = None
 
     def show(self, rows: list[StatusRow], _gaps: Sequence[VisibilityGap]) -> None:
-        look = self._screen.look("stdout")
-        lines = plain(rows, look) if self._before is None else changed(self._before, rows, look)
+        output = self._screen.output_style("stdout")
+        lines = plain(rows, output) if self._before is None else changed(self._before, rows, output)
         self._before = rows
         if lines:
             self._screen.out("\n".join(lines))
 
-    def again(self) -> None:
-        """Nothing was drawn that could be drawn again, taken or left behind."""
+    def redraw(self) -> None:
+        """Do nothing: printed lines are neither redrawn nor removed."""
 
-    leave = last_words = again
+    leave = print_last = redraw
 
 
 class StatusResult(Frozen):
-    """Everything that one look has to show.
+    """The result of one inspection.
 
     Attributes:
         sections: what is in the table.
-        gaps: what could not be seen.
-        errors: what could not be looked at.
+        gaps: what is not visible.
+        errors: why targets could not be inspected.
         asked: whether the kernel was asked to bind, or only the table was read.
     """
 
@@ -297,15 +296,15 @@ class StatusResult(Frozen):
 
     @property
     def exit_code(self) -> int:
-        """0 if all could be looked at, whatever was found."""
+        """0 if all could be inspected, whatever was found."""
         return max((error.exit_code for error in self.errors), default=exitcodes.OK)
 
 
 class ServiceStatus(Frozen):
-    """A target with its endpoints, each with what it is of; none where `error` says why.
+    """A target with its endpoints, each with its port spec; none if there is an `error`.
 
     Attributes:
-        run: who is, or was, in charge of the service.
+        run: the live or dead run of the service.
         moved: whether that run has another port than the declared one.
     """
 
@@ -317,18 +316,18 @@ class ServiceStatus(Frozen):
 
 
 class Services:
-    """Some services or ports. `repeated`: looks only read the table, and remember holders."""
+    """Some services or ports. `repeated`: inspections only read the table, and cache holders."""
 
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
-        self._setting, self._targets = context, targets
+        self._context, self._targets = context, targets
         self._project = context.config().root if any(t.service for t in targets) else ""
         self._folder = context.home()
-        self._familiar = HolderCache(context.machine, thorough=False) if repeated else None
+        self._cache = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
 
-    def look(self) -> StatusResult:
-        """Return an entry for every target, all from one look at the machine."""
-        runs = charges(self._setting.records())
+    def inspect(self) -> StatusResult:
+        """Return an entry for every target, all from one inspection."""
+        runs = run_statuses(self._context.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
         entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
@@ -336,18 +335,18 @@ class Services:
             (Section(entries, folder=self._folder),),
             gaps=tuple(dict.fromkeys(_gaps(entries))),
             errors=tuple(entry.error for entry in entries if entry.error is not None),
-            asked=self._familiar is None,
+            asked=self._cache is None,
         )
 
     def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
-        machine = self._setting.machine
-        if self._familiar is None:
+        machine = self._context.machine
+        if self._cache is None:
             return inspect_quick(machine, ends)
-        return inspect_without_bind(machine, ends, self._familiar.holding)
+        return inspect_without_bind(machine, ends, self._cache.holding)
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:
-        """Return where to look: the declared endpoints, and another one that a run was given."""
-        run = charge_of(runs, target.name, self._project) if target.service else None
+        """Return the endpoints of a target: the declared ones, and another port of its run."""
+        run = find_status(runs, target.name, self._project) if target.service else None
         moved = run is not None and run.live and run.record.spec not in target.specs
         specs = (*target.specs, run.record.spec) if run is not None and moved else target.specs
         try:
@@ -358,21 +357,21 @@ class Services:
         return ServiceStatus(target, ends, run, moved)
 
     def _ends(self, spec: PortSpec) -> tuple[Endpoint, ...]:
-        """Return the endpoints of `spec`, resolved at the first look only: that may take a bind."""
+        """Return the endpoints of `spec`, resolved only once: that may take a bind."""
         if spec not in self._resolved:
-            self._resolved[spec] = endpoints_of(self._setting.machine, spec)
+            self._resolved[spec] = endpoints_of(self._context.machine, spec)
         return self._resolved[spec]
 
 
 def entry_of(
     wanted: ServiceStatus, findings: Sequence[Finding], runs: Sequence[RunStatus]
 ) -> StatusEntry:
-    """Return what is to be shown of a target."""
+    """Return the entry to show for a target."""
     target, service = wanted.target, wanted.target.service
     any_owner = service is not None and service.ready.owner == "any"
     places = []
     for (spec, _), finding in zip(wanted.ends, findings, strict=True):
-        run = wanted.run if service else holder_of(runs, finding)
+        run = wanted.run if service else status_at(runs, finding)
         if run is None or (wanted.moved and spec == target.specs[0]):
             places.append(StatusPort(finding))
             continue
@@ -388,7 +387,7 @@ def entry_of(
 
 
 def role_of(service: Service | None, unknown: Role) -> Role:
-    """Return what a listener on a port of `service` means; `unknown` where it is of none."""
+    """Return what a listener on a port of `service` means; `unknown` without a service."""
     if service is None:
         return unknown
     return "wanted" if service.command else "watched"

@@ -1,4 +1,4 @@
-"""`devports validate` and `devports schema`: is the configuration right, and what may it say?"""
+"""`devports validate` and `devports schema`: check the configuration file, print a JSON Schema."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from devports.core.service import Config, Service, says_port
 
 
 def validate(context: Context, *, as_json: bool = False) -> int:
-    """Read the configuration and say so; what it says may still be doubted.
+    """Read the configuration and print the result; warnings do not make it invalid.
 
     Raises:
-        DevportsError: it is not right; every problem at once.
+        DevportsError: it is invalid; every problem at once.
     """
     from devports.core.shell_syntax import unshelled
 
@@ -34,7 +34,7 @@ def validate(context: Context, *, as_json: bool = False) -> int:
 
 
 def warn_of_port(context: Context, service: Service, config: Config) -> None:
-    """Warn of a server that, as its command is, listens on another port than the declared one."""
+    """Warn about a command whose server listens on another port than the declared one."""
     from devports.commands.doctor_facts import command_facts
     from devports.doctor.project_rules import port_unnamed
 

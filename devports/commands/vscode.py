@@ -1,6 +1,6 @@
-"""`devports vscode`: tasks and launch configurations, made from the configuration and merged.
+"""`devports vscode`: tasks and launch configurations, generated and merged.
 
-The files and the template are read here; what they should be, `devports.vscode` decides.
+The files and the template are read here; their new content is decided by `devports.vscode`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 
 import devports
 from devports import exitcodes
-from devports.commands.context import Context, here
+from devports.commands.context import Context, current_folder
 from devports.config.load import OWN, SHARED, find
 from devports.errors import DevportsError
 from devports.system import files
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
-    """Bring `.vscode` up to date, or say what would be changed; `check` fails if anything would."""
+    """Bring `.vscode` up to date, or show the changes; `check` fails if there are any."""
     config = context.config()
     refuse_unfindable(config)
     try:
-        plan = write(config) if mode == "write" else look(config)
+        plan = write(config) if mode == "write" else plan_changes(config)
     except BrokenFileError as error:
         if not as_json:
             context.screen.out(error.snippet)
@@ -43,23 +43,24 @@ def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> 
 
         context.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
     else:
-        report(context.screen, plan, mode, os.path.relpath(config.root, here()))
+        report(context.screen, plan, mode, os.path.relpath(config.root, current_folder()))
     return code
 
 
-def look(config: Config) -> Plan:
-    """Return what would be changed; nothing is."""
+def plan_changes(config: Config) -> Plan:
+    """Return the changes without writing them."""
     with files.opened(config.root, VSCODE) as folder:
         return planned(config, folder)
 
 
 def write(config: Config) -> Plan:
-    """Change what has to be changed; return what that was.
+    """Write the changes; return them.
 
-    It is looked twice: the first look makes no folder where nothing is to be written, and only from
-    the second to the end are other writers kept out, one of whom may have written it all just now.
+    The files are read twice: the first time without creating a folder, since there may be nothing
+    to write, and the second time with other writers locked out, one of which may have written it
+    all just now.
     """
-    plan = look(config)
+    plan = plan_changes(config)
     if plan.in_sync:
         return plan
     with files.opened(config.root, VSCODE, make=True) as folder:
@@ -71,18 +72,18 @@ def write(config: Config) -> Plan:
 
 
 def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
-    """Show what was, or would be, done, and what a person has to decide."""
+    """Print the changes, and the decisions left to you."""
     from devports.ui.messages import block
     from devports.ui.reports import changes, next_in_vscode, summary
 
     for note in plan.notes:
-        screen.err(block("warning", note.message, screen.look("stderr"), hints=note.hints))
+        screen.err(block("warning", note.message, screen.output_style("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
-        screen.out(changes(plan, screen.look("stdout"), root))
-    screen.err(summary(plan, mode, screen.look("stderr"), root))
-    if mode == "write" and (steps := next_in_vscode(plan, screen.look("stderr"))):
+        screen.out(changes(plan, screen.output_style("stdout"), root))
+    screen.err(summary(plan, mode, screen.output_style("stderr"), root))
+    if mode == "write" and (steps := next_in_vscode(plan, screen.output_style("stderr"))):
         screen.err("\n".join(steps))
 
 
@@ -92,7 +93,7 @@ PACKAGED = "vscode-template"
 
 
 def planned(config: Config, folder: Folder | None) -> Plan:
-    """Return what the files in an open `.vscode` should be.
+    """Return the changes to the files in an open `.vscode`.
 
     Raises:
         DevportsError: a file or the template cannot be used.
@@ -102,10 +103,10 @@ def planned(config: Config, folder: Folder | None) -> Plan:
 
 
 def template_of(root: str) -> Template:
-    """Return the project's own template, or for each file it does not bring, the one of devports.
+    """Return the project's own template; devports' own for each file that it lacks.
 
     Raises:
-        DevportsError: the project's cannot be read, or the package is not whole.
+        DevportsError: the project's cannot be read, or the package is incomplete.
     """
     with files.opened(root, FOLDER) as own:
         texts = [own.read(name) if own else None for name in FILES]
@@ -123,10 +124,10 @@ def template_of(root: str) -> Template:
 
 
 def refuse_unfindable(config: Config) -> None:
-    """Refuse a configuration that a task, which can only name a service, would not find.
+    """Check that a task, which can only name a service, finds the configuration.
 
     Raises:
-        DevportsError: it is not the one that holds in its folder.
+        DevportsError: another file is the nearest one in its folder.
     """
     if find(config.root) != config.path:
         raise DevportsError(

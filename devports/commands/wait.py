@@ -1,4 +1,4 @@
-"""`devports wait`: until a service is ready, or a port can be bound. For scripts."""
+"""`devports wait`: until a service is ready, or a port is free. For scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from devports import exitcodes
 from devports.commands.free import free_error
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.stop_plan import FreeResult
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_TIMEOUT = 60.0
-"""Seconds to wait where nobody says how long."""
+"""Seconds to wait without `--timeout`."""
 
 
 def wait(
@@ -45,11 +45,11 @@ def wait(
     timeout: float | None = None,
     as_json: bool = False,
 ) -> int:
-    """Wait for all targets; the exit code says what did not happen in time.
+    """Wait for all targets; the exit code is that of a target which timed out.
 
     `timeout` is in seconds, for all together; by default as long as services get to become ready.
     """
-    targets = context.asked(words)
+    targets = context.targets(words)
     own = [t.service.ready.timeout for t in targets if t.service and until == "ready"]
     deadline = clock.Deadline(max(own, default=DEFAULT_TIMEOUT) if timeout is None else timeout)
     done = wait_for(context, targets, until, deadline)
@@ -76,11 +76,11 @@ def wait(
 
 
 FIRST, LAST = 0.010, 0.250
-"""Seconds between looks: no event tells that a port is listened on, or let go of."""
+"""Seconds between checks: no event reports that a port is listened on, or closed."""
 
 
 class WaitResult(Frozen):
-    """One target: whether it happened, after how many seconds, and what is on its port now."""
+    """One target: whether it happened, after how many seconds, and the findings on its port now."""
 
     target: Target
     happened: bool
@@ -91,7 +91,7 @@ class WaitResult(Frozen):
 def wait_for(
     context: Context, targets: Sequence[Target], until: Until, deadline: clock.Deadline
 ) -> tuple[WaitResult, ...]:
-    """Wait for all of them; if that takes longer, it is shown."""
+    """Wait for all of them; a longer wait is shown."""
     elapsed: dict[int, float] = {}
     # A service is ready by its own port, and free when all its ports are.
     first = [target.replace(specs=target.specs[:1]) for target in targets]
@@ -112,7 +112,7 @@ def wait_for(
             step = min(step * 1.5, LAST)
     return tuple(
         WaitResult(target, number in elapsed, elapsed.get(number, deadline.elapsed), findings)
-        for number, (target, findings) in enumerate(context.look(targets, inspect_ports))
+        for number, (target, findings) in enumerate(context.inspect(targets, inspect_ports))
     )
 
 
@@ -121,10 +121,10 @@ def _shown(
 ) -> Wait:
     from devports.ui.waiting import waiting
 
-    named = join_words([f"`{target.text}`" for target in targets])
+    what = f"for {join_words([f'`{target.text}`' for target in targets])} to be {until}"
     left, waited = deadline.left, deadline.elapsed
-    line = f"waiting up to {round_up(left):.0f} s for {named} to be {until}"
-    return waiting(context.screen, line, f"waiting for {named} to be {until}", left, waited=waited)
+    line = f"waiting up to {round_up(left):.0f} s {what}"
+    return waiting(context.screen, line, f"waiting {what}", left, waited=waited)
 
 
 def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until: Until) -> bool:
@@ -137,7 +137,7 @@ def _happened(context: Context, target: Target, ends: Sequence[Endpoint], until:
 
 
 def not_ready(context: Context, one: WaitResult) -> DevportsError:
-    """Return that a target did not become ready, with what is on its port instead."""
+    """Return the error of a target that was not ready, with the findings on its port."""
     target, started = one.target, bool(one.target.service and one.target.service.command)
     run = context.records().live_run(target.name, context.config().root) if started else None
     evident = fact_lines(one.findings, context.screen.reader())
@@ -150,8 +150,12 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
     if run is not None:
         note = f"its run (pid {run.key.pid}) is {'stalled' if run.stalled else run.state}"
     elif started:
-        note = "it is not running; only its own `devports run` makes it ready"
-        hints = (hint("to start it, run ", ours("run", target.typed)),)
+        note = f"`{target.name}` is not running; only its own `devports run` makes it ready"
+        any_server = own_command("wait", str(target.specs[0].port))
+        hints = (
+            hint("to start it, run ", own_command("run", target.typed)),
+            hint("to wait for any server, run ", any_server),
+        )
     return DevportsError(
         "not-ready",
         message,
@@ -164,6 +168,6 @@ def not_ready(context: Context, one: WaitResult) -> DevportsError:
 
 
 def still_held(context: Context, one: WaitResult) -> DevportsError:
-    """Return that a target was not let go of, with who has it."""
+    """Return the error of a target that is still in use, with its holders."""
     freed = FreeResult(False, exitcodes.STILL_HELD, (), one.findings)
     return free_error(one.target, freed, context.screen)

@@ -1,1 +1,1 @@
-"""The configuration: what may be in the file, reading it, and saying what is wrong with it."""
+"""The configuration: its keys, reading the file, and what is wrong with it."""

@@ -1,7 +1,7 @@
-"""From what the TOML reader gives to a `Config`, or to everything that is wrong with it. Pure.
+"""From parsed TOML to a `Config`, or to all its problems. Pure.
 
-First what each key holds, then what must hold between the keys of a service and between services.
-The rules see services from a file with other problems too: a port of 0 was wrong already.
+First the value of each key, then the rules between the keys of a service and between services. The
+rules also check services of a file that has other problems: a port of 0 is a problem already.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     Table: TypeAlias = Mapping[str, object]
     Reader: TypeAlias = Callable[[Key, Any, Path, list[Problem]], Any]
 
-_LOOKED_AT = 20
-_PRINTED = 10**12
-"""Integers beyond this are described, not printed: TOML's have no bound, str() has one."""
+_MOST_COMPARED = 20
+_MAX_PRINTED = 10**12
+"""Larger integers are described, not printed: TOML's have no limit, str() has one."""
 
 
 def parse(data: Table, *, path: str = "", root: str = "") -> Config | tuple[Problem, ...]:
-    """Return the configuration, or all its problems; never raises, whatever the mapping holds.
+    """Return the configuration, or all its problems; never raises, whatever `data` contains.
 
     Args:
         data: the top of `devports.toml`, or the table `[tool.devports]`.
@@ -75,7 +75,7 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
     own = _fields(keys.SERVICE, raw, path, found)
     if own is None:
         return None
-    # A port that is missing or wrong is a problem already; 0 keeps the service in the rules.
+    # A missing or wrong port is a problem already; with 0 the rules still check the service.
     fields = {"port": 0, **defaults, **own}
     ready, vscode = Ready(**fields.pop("ready", {})), EditorTasks(**fields.pop("vscode", {}))
     return Service(name=name, ready=ready, vscode=vscode, **fields)
@@ -84,7 +84,7 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
 def _fields(
     keys: Mapping[str, Key], raw: object, path: Path, found: list[Problem]
 ) -> dict[str, Any] | None:
-    """Read one table: only the keys that are there and right are in the result."""
+    """Return the valid keys of one table."""
     if not isinstance(raw, dict):
         found.append(_not_a(raw, path, "a table"))
         return None
@@ -105,8 +105,8 @@ def _fields(
 
 
 def _mistyped(name: str, unknown: list[str], names: tuple[str, ...]) -> bool:
-    """Whether a key is missing only because it is misspelt: one problem then, not two."""
-    return any(nearest(other, names) == name for other in unknown[:_LOOKED_AT])
+    """Return whether a key is missing only because it is misspelt: one problem then, not two."""
+    return any(nearest(other, names) == name for other in unknown[:_MOST_COMPARED])
 
 
 def _unknown(name: str, path: Path, known: tuple[str, ...]) -> Problem:
@@ -121,12 +121,12 @@ def _not_a(value: object, path: Path, wanted: str) -> Problem:
 
 
 def _kind(value: object) -> str:
-    """What a value is, in TOML's words; a number by itself where that helps."""
+    """Return what a value is, in TOML's words; a number itself where that helps."""
     match value:
         case bool():
             return "a boolean"
         case int():
-            return str(value) if abs(value) < _PRINTED else "a number out of range"
+            return str(value) if abs(value) < _MAX_PRINTED else "a number out of range"
         case float():
             return str(value)
         case str():
@@ -140,7 +140,7 @@ def _kind(value: object) -> str:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    import re  # loaded by tomllib anyway, but not by who imports this
+    import re  # tomllib loads it anyway, an import of this module does not
 
     return re.fullmatch(pattern, text) is not None
 
@@ -167,7 +167,7 @@ def _boolean(_: Key, value: object, path: Path, found: list[Problem]) -> bool | 
 
 
 def _any_text(value: object, path: Path, found: list[Problem]) -> str | None:
-    """A text that a program can be given: exec and the environment end a text at NUL."""
+    """Return a text without NUL, which a command line and the environment cannot contain."""
     if not isinstance(value, str):
         found.append(_not_a(value, path, "a string"))
     elif "\0" in value:
@@ -225,7 +225,7 @@ def _strings(value: list[object], path: Path, found: list[Problem]) -> list[str 
 
 
 def _texts(key: Key, value: object, path: Path, found: list[Problem]) -> tuple[str, ...] | None:
-    """Read a list; a wrong item stays as an empty text, so that the others keep their place."""
+    """Return a list; an invalid item becomes an empty text, so that the others keep their place."""
     if not isinstance(value, list):
         found.append(_not_a(value, path, "a list of strings"))
         return None
@@ -238,7 +238,7 @@ def _texts(key: Key, value: object, path: Path, found: list[Problem]) -> tuple[s
 
 
 def _pairs(key: Key, value: object, path: Path, found: list[Problem], rule: str) -> Table | None:
-    """Read a table with names of the user's own; a wrong name is reported and kept."""
+    """Return a table with keys of the user's own; an invalid key is reported and kept."""
     if not isinstance(value, dict):
         found.append(_not_a(value, path, "a table"))
         return None
@@ -281,7 +281,7 @@ _READERS: dict[str, Reader] = {
 
 
 def broken_rules(services: Sequence[Service]) -> list[Problem]:
-    """Return every rule that the services break."""
+    """Return the problems between keys and between services."""
     return [
         *(problem for service in services for problem in _wrong_command(service)),
         *(problem for service in services for problem in _wrong_debugger(service)),
@@ -325,7 +325,7 @@ def _wrong_words(command: str) -> str:
 
 
 def _port_clashes(services: Sequence[Service]) -> Iterator[Problem]:
-    """Two ports that cannot both be bound: the later one is the problem, the first is named."""
+    """Yield the second of two ports that cannot both be bound; the first is named."""
     taken: dict[tuple[int, str], Path] = {}
     for service in services:
         claimed, contested = declared_addresses(service.host), conflicting_addresses(service.host)
@@ -333,7 +333,8 @@ def _port_clashes(services: Sequence[Service]) -> Iterator[Problem]:
             rival = next((taken[port, a] for a in contested if (port, a) in taken), None)
             if rival:
                 yield Problem(
-                    path, f"port {port} of `{_who(path)}` is already declared by `{_who(rival)}`"
+                    path,
+                    f"port {port} of `{_label(path)}` is already declared by `{_label(rival)}`",
                 )
             for address in claimed if port else ():
                 taken.setdefault((port, address), path)
@@ -345,8 +346,8 @@ def _declared(service: Service) -> Iterator[tuple[Path, int]]:
         yield ("services", service.name, "ports", name), port
 
 
-def _who(path: Path) -> str:
-    """`web` for the first port of web, `web.ports.debug` for a further one."""
+def _label(path: Path) -> str:
+    """Return `web` for the first port of web, `web.ports.debug` for a further one."""
     return dotted(path[1:] if "ports" in path[2:] else path[1:2])
 
 
@@ -367,9 +368,9 @@ def _wrong_dependencies(services: Sequence[Service]) -> Iterator[Problem]:
 
 
 def _cycle(graph: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the first circle, its first name again at its end; empty if there is none.
+    """Return the first cycle, its first name again at its end; empty if there is none.
 
-    A loop with its own stack: a chain of services may be longer than Python's.
+    A loop with its own stack: a chain of services may be deeper than Python's recursion limit.
     """
     done: set[str] = set()
     for start, needs in graph.items():
@@ -392,7 +393,7 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
     for service in services:
         shared |= own_values(service, prefix=f"services.{service.name}.")
     for service in services:
-        # Own names first: the nearest one is looked for among the first few hundred.
+        # Own names first: `nearest` compares with the first few hundred only.
         known = {**own_values(service), **shared}
         names = tuple(known)
         for key, path, text in _filled(service):
@@ -406,7 +407,7 @@ def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
 
 
 def _filled(service: Service) -> Iterator[tuple[keys.Key, Path, str]]:
-    """Every text of the service that may hold placeholders, with its key and where it is."""
+    """Yield every text of the service that may contain placeholders, with its key and path."""
     for name, key in keys.SERVICE.items():
         path, value = ("services", service.name, name), getattr(service, name)
         if key.allows_placeholders:
@@ -467,13 +468,13 @@ def wrong_host(host: str) -> str:
         return _wrong_v6(host)
     if host.replace(".", "").isdecimal():
         return "" if _is_v4(host) else "is not a numeric IPv4 address: four numbers from 0 to 255"
-    import re  # loaded by tomllib anyway, but not by who imports this
+    import re  # tomllib loads it anyway, an import of this module does not
 
     return "" if re.fullmatch(_NAME, host) else "must be a host name or a numeric address"
 
 
 def _is_v4(host: str) -> bool:
-    """Dotted quad only: what inet_aton(3) reads into `127.1` or `010.0.0.1` surprises people."""
+    """Return whether it is a dotted quad: what inet_aton(3) makes of `127.1` surprises users."""
     octets = frozenset(map(str, range(256)))
     return host.count(".") == 3 and octets.issuperset(host.split("."))  # noqa: PLR2004  # the dots
 
@@ -490,8 +491,8 @@ def _wrong_v6(host: str) -> str:
 
 
 def _v6(host: str) -> str:
-    """Return the address in its one form, an IPv4 one where it stands for that; empty if none."""
-    import ipaddress  # half a Python start, only for an unusual address
+    """Return an IPv6 address in canonical form, an IPv4-mapped one as IPv4; empty if invalid."""
+    import ipaddress  # half a Python start
 
     try:
         address = ipaddress.IPv6Address(host)
@@ -501,16 +502,16 @@ def _v6(host: str) -> str:
 
 
 def declared_addresses(host: str) -> tuple[str, ...]:
-    """Return what a server on `host` occupies: its addresses, and the kinds they are of."""
+    """Return what a server on `host` occupies: its addresses, and their kinds."""
     addresses = _addresses(host)
     v4 = ("any v4",) if any(":" not in address for address in addresses) else ()
     return (*addresses, "any", *v4)
 
 
 def conflicting_addresses(host: str) -> tuple[str, ...]:
-    """Return which claims of another server leave no room on `host`, on the same port.
+    """Return which entries of `declared_addresses` conflict with a server on `host` and one port.
 
-    `::` meets IPv4 as well: servers leave IPV6_V6ONLY off unless told otherwise.
+    `::` conflicts with IPv4 too: servers leave IPV6_V6ONLY off unless configured otherwise.
     """
     addresses = _addresses(host)
     if "::" in addresses:

@@ -1,8 +1,8 @@
-"""What may stand in `devports.toml`: the one table that everything else is made from.
+"""The keys of `devports.toml`: the one table from which everything else is made.
 
-Parsing, defaults, the JSON Schema and the reference page all read it. A small decoder over this
-table is the means because the libraries cost more at import than the whole of `devports check`
-(msgspec 3.9 bare Python starts, pydantic 12) and msgspec stops at the first problem.
+Parsing, defaults, the JSON Schema and the reference page read it. A small decoder over this table
+is used because the libraries cost more at import than all of `devports check` (msgspec 3.9 bare
+Python starts, pydantic 12), and msgspec stops at the first problem.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ LINE = r"[^\x00-\x1f\x7f]+"
 
 FIRST_PORT = 1
 MAX_SERVICES = 256
-"""Far more than a project has; it bounds the work that a hostile file can ask for."""
+"""Far more than a project has; it limits the work that a hostile file can cause."""
 MAX_PORTS = 64
-"""Further ports of one service, bounded for the same reason."""
+"""Further ports of one service, limited for the same reason."""
 
 
 class Key(Frozen):
-    """What one key of the file is.
+    """One key of the file.
 
     Attributes:
         doc: one sentence for the reference page and the editor, Markdown, no period.
-        default: what a file without the key means; None: nothing.
-        low, high: inclusive bounds; seconds where the doc says so.
+        default: the value without the key; None: nothing.
+        low, high: inclusive limits; seconds where the doc says so.
         pattern: the whole text (each text of a list) must match; `rule` says it in words.
-        fills: placeholders are filled in; `fd` among them if `fills_fd`.
-        keys: what a table may hold.
+        allows_placeholders: placeholders are replaced; `{fd}` too with `allows_fd`.
+        keys: the keys of a table.
         example: a TOML value for the reference page.
     """
 
@@ -66,7 +66,7 @@ class Key(Frozen):
     rule: str = ""
     allows_placeholders: bool = False
     allows_fd: bool = False
-    keys: Mapping[str, Key] = {}  # nobody writes into it
+    keys: Mapping[str, Key] = {}  # never modified
     example: str = ""
 
 
@@ -241,7 +241,7 @@ SERVICE = {
 
 COMMON = ("host", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
 DEFAULTS = {name: key for name, key in SERVICE.items() if name in COMMON}
-"""Only what makes sense for every service: a port or a command is one service's own."""
+"""Keys that make sense for every service: a port or a command belongs to one service."""
 
 TOP = ("defaults", "services")
 
@@ -259,4 +259,4 @@ KEY_ALIASES = {
     "http": ("url",),
     "task": ("label",),
 }
-"""What neighbours (compose, supervisord, tasks.json) call our keys: for "did you mean" only."""
+"""Names of these keys in compose, supervisord and tasks.json: for "did you mean" only."""

@@ -1,7 +1,7 @@
-"""Find and read the configuration and env files. Reading them never runs anything.
+"""Finding and reading the configuration and env files. Nothing of them is run.
 
-A file that others can write is refused: who can write it decides which commands run as its reader.
-`devports check NAME` comes through here, so nothing heavy is imported before it is needed.
+A file that other users can write is refused: its content decides which commands run as this user.
+`devports check NAME` uses this module, so nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from devports.config.report import Place, Span, place, tokens, visible
 from devports.core.text import native, quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.system.user import invoking
+from devports.system.user import sudo_caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ MAX_BYTES = 256 * 1024
 MAX_PARTS = 32
 """Of a dotted key."""
 MAX_NESTING = 32
-"""Lists and inline tables inside each other."""
+"""Of lists and inline tables."""
 MAX_WORD = 1024
-"""Characters of a number or an unquoted key; int() refuses 4300 digits in words of its own."""
+"""Characters of a number or an unquoted key; int() refuses 4300 digits with its own message."""
 
 
 def exceeds_limits(text: str) -> tuple[Place, str] | None:
-    """Return the first place in `text` that exceeds a limit, and which; None if all is well.
+    """Return the first place in `text` that exceeds a limit, and which limit; None if none does.
 
     tomllib of Python 3.11.7 takes 28 s and 3.3 GB for one dotted key of 60 KB, and raises
     RecursionError for deep lists (https://github.com/python/cpython/issues/149231).
@@ -73,22 +73,23 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Loaded(Frozen):
-    """A configuration, and what is doubtful about its file without being refused."""
+    """A configuration, and warnings about its file."""
 
     config: Config
     warnings: tuple[str, ...] = ()
 
 
 def find(start: str) -> str | None:
-    """Return the configuration that holds in the folder `start`; None if there is none.
+    """Return the configuration file for the folder `start`; None if there is none.
 
-    `devports.toml`, or a pyproject.toml with `[tool.devports]`, in `start` or above it: up to the
-    repository root or the home folder, and never above into a folder that everybody can write.
+    That is `devports.toml`, or a pyproject.toml with `[tool.devports]`, in `start` or above it: up
+    to the repository root or the home folder, and never above into a folder that every user can
+    write.
     """
     for folder in _folders(os.path.abspath(start)):
         for name in (OWN, SHARED):
             path = os.path.join(folder, name)
-            if os.path.lexists(path) and (name == OWN or _is_ours(path)):
+            if os.path.lexists(path) and (name == OWN or _has_table(path)):
                 return path
     return None
 
@@ -100,21 +101,21 @@ def _folders(folder: str) -> Iterator[str]:
         yield folder
         above = os.path.dirname(folder)
         top = folder in (above, *homes) or os.path.lexists(os.path.join(folder, ".git"))
-        if top or _open_to_all(above):
+        if top or _is_world_writable(above):
             return
         folder = above
 
 
-def _open_to_all(folder: str) -> bool:
-    """Whether anybody could have put a file there; Windows answers this with access lists."""
+def _is_world_writable(folder: str) -> bool:
+    """Return whether any user can create files in a folder; Windows has access lists for that."""
     try:
         return hasattr(os, "geteuid") and bool(os.stat(folder).st_mode & stat.S_IWOTH)
     except OSError:
         return True
 
 
-def _is_ours(path: str) -> bool:
-    """Whether a pyproject.toml is meant for us. One that is broken is, if it visibly says so."""
+def _has_table(path: str) -> bool:
+    """Return whether a pyproject.toml has `[tool.devports]`, even one that is not valid TOML."""
     try:
         raw, _ = _read(path, path)
     except DevportsError:
@@ -126,15 +127,14 @@ def _is_ours(path: str) -> bool:
 
 
 def load(path: str | None, cwd: str) -> Config:
-    """Read and check the configuration; see `load_with_warnings`."""
     return load_with_warnings(path, cwd).config
 
 
 def load_with_warnings(path: str | None, cwd: str) -> Loaded:
-    """Read and check the configuration.
+    """Read and validate the configuration.
 
     Args:
-        path: the file, relative to `cwd`, under any name; None: search from `cwd` upwards.
+        path: the file, relative to `cwd`, of any name; None: search from `cwd` upwards.
         cwd: absolute path of the working directory.
 
     Raises:
@@ -152,12 +152,12 @@ def load_with_warnings(path: str | None, cwd: str) -> Loaded:
 
 
 def read_text(text: str, path: str, shown: str) -> Config:
-    """Return the configuration that a text is.
+    """Return the configuration of a text.
 
     Args:
         text: of the whole file.
-        path: absolute, of the file that has it or is to get it.
-        shown: name of the file, as messages call it.
+        path: absolute, of the file that contains or will contain it.
+        shown: name of the file in messages.
 
     Raises:
         DevportsError: `config-missing`, `config-syntax` or `config-invalid`.
@@ -175,22 +175,22 @@ def read_text(text: str, path: str, shown: str) -> Config:
 
 
 def _shown(path: str, cwd: str) -> str:
-    """The path as a person in `cwd` would write it."""
+    """Return the path relative to `cwd`, if the file is below it."""
     below = os.path.join(cwd, "")
     return visible(path.removeprefix(below))
 
 
 def _absolute(service: Service, root: str) -> Service:
-    """Make the paths absolute; like a shell's `cd`, `link/..` is where the link is."""
+    """Return a service with absolute paths; as in a shell, `link/..` is the link's folder."""
     cwd = os.path.normpath(os.path.join(root, service.cwd))
     env_file = service.env_file and os.path.normpath(os.path.join(root, service.env_file))
     return service.replace(cwd=cwd, env_file=env_file)
 
 
 def read_env_file(path: str) -> tuple[tuple[str, str], ...]:
-    """Return the variables in an env file.
+    """Return the variables of an env file.
 
-    It is trusted as little as the configuration: a variable can make a program run another.
+    Its permissions are checked like the configuration's: a variable can make a program run another.
 
     Raises:
         DevportsError: `env-file-missing`, `env-file-unreadable`, `env-file-invalid`,
@@ -213,7 +213,7 @@ def _read(
 ) -> tuple[bytes, os.stat_result]:
     """Return the bytes of a regular file and its status, both of the same opened file."""
     try:
-        # Asked before: opening a FIFO can wait for ever, opening a device can have effects.
+        # Checked first: opening a FIFO can block forever, opening a device can have effects.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise _unreadable(kind, shown, "it is not a regular file")
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -251,13 +251,13 @@ def _byte(raw: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _table(text: str, shown: str, name: str) -> dict[str, object] | None:
-    """Return our table of the text; None where a pyproject.toml has none."""
+    """Return the table of devports in a text; None where a pyproject.toml has none."""
     data = _toml(text, shown)
     if name != SHARED:
         return data
     tool = data.get("tool")
-    ours = tool.get("devports") if isinstance(tool, dict) else None
-    return ours if isinstance(ours, dict) else None
+    table = tool.get("devports") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
 
 
 def _toml(text: str, shown: str) -> dict[str, object]:
@@ -276,7 +276,7 @@ def _toml(text: str, shown: str) -> dict[str, object]:
 
 
 def _native(data: object) -> object:
-    """Return data with all texts as the system takes them, those in escapes too."""
+    """Return data with all texts, also from escapes, in the encoding of the file system."""
     match data:
         case str():
             return native(data, sys.getfilesystemencoding())
@@ -289,7 +289,7 @@ def _native(data: object) -> object:
 
 
 def _position(text: str, message: str) -> tuple[Place | None, str]:
-    """Return the place that the reader names in its message, and the message without it."""
+    """Return the place that the TOML reader names in its message, and the message without it."""
     import re  # loaded by tomllib
 
     what, _, where = message.rpartition(" (at ")
@@ -309,7 +309,7 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
 
 class Env(Frozen):
-    """The variables in order, and what was wrong. A name that comes twice has its last value.
+    """The variables in order, and the problems. A name that occurs twice has its last value.
 
     A problem names its line and does not repeat the text, which may be a secret.
     """
@@ -319,13 +319,13 @@ class Env(Frozen):
 
 
 def parse_env(text: str) -> Env:
-    r"""Read the text of an env file; never raises.
+    r"""Parse the text of an env file; never raises.
 
-    Blank lines, comments and a leading `export` are fine. A value in single quotes is literal, in
-    double quotes it knows \n, \r, \t, \", \\ and \$; both may span lines. A value without quotes
-    ends at a blank with `#` after it.
+    Blank lines, comments and a leading `export` are allowed. A value in single quotes is literal;
+    in double quotes \n, \r, \t, \", \\ and \$ are escapes; both may span lines. A value without
+    quotes ends at a blank with `#` after it.
     """
-    import re  # only `run` gets here
+    import re  # only for `run`
 
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     assignment = re.compile(_ASSIGNMENT)
@@ -371,24 +371,24 @@ def _value(match: re.Match[str]) -> str:
     return re.sub(r"\\([nrt\"\\$])", lambda sign: _ESCAPES[sign[1]], match["double"])
 
 
-_FOREIGN = frozenset(
+_WITHOUT_MODES = frozenset(
     "9p cifs drvfs exfat fuseblk msdos ntfs ntfs3 smb3 smbfs vboxsf vfat virtiofs".split()
 )
 """File systems that show one made-up mode for every file (WSL's /mnt/c, shared folders, USB)."""
 
 
 def trusted_uids(euid: int, sudo_uid: str) -> tuple[int, ...]:
-    """Return whose files are read: those of the person, whom sudo may hide, and root's."""
-    return (invoking(euid, sudo_uid), euid, 0)
+    """Return the owners whose files are read: this user, also the one behind sudo, and root."""
+    return (sudo_caller(euid, sudo_uid), euid, 0)
 
 
 def permission_error(path: str, status: os.stat_result, mounts: str | None = None) -> str:
-    """Refuse a file that somebody else decides about; return a warning or an empty text.
+    """Raise for a file that another user controls; return a warning or an empty text.
 
     Args:
         path: absolute, for messages and to find its file system.
         status: of the file that was opened.
-        mounts: text of /proc/self/mounts (proc(5)); None: read it, if it comes to that.
+        mounts: text of /proc/self/mounts (proc(5)); None: read it if needed.
 
     Raises:
         DevportsError: `config-unsafe`.
@@ -412,16 +412,16 @@ def permission_error(path: str, status: os.stat_result, mounts: str | None = Non
             f"mode: {status.st_mode & 0o777:04o}",
             f"chmod o-w {quote(path)}",
         )
-    # Many systems give each user a group of their own, with the same number: nobody else is in it.
+    # Many systems give each user a private group with the same number.
     if status.st_mode & stat.S_IWGRP and status.st_gid != status.st_uid:
         return f"`{visible(path)}` can be written by the group {status.st_gid}"
     return ""
 
 
-def open_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
-    """Say whether every user can replace a file in a folder.
+def is_unprotected_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
+    """Return whether every user can replace a file in a folder.
 
-    Where the sticky bit is set, others cannot rename or remove what is not theirs (inode(7)).
+    With the sticky bit, users cannot rename or remove files of others (inode(7)).
 
     Args:
         path: absolute, links resolved.
@@ -433,8 +433,8 @@ def open_folder(path: str, status: os.stat_result, mounts: str | None = None) ->
     return not on_foreign_mount(path, _mounts() if mounts is None else mounts)
 
 
-def takes_writing(status: os.stat_result) -> bool:
-    """Say whether others can write it and this user may take that away."""
+def can_restrict(status: os.stat_result) -> bool:
+    """Return whether other users can write a file, and this user may change that."""
     if not hasattr(os, "geteuid"):  # pragma: no cover  # Windows: access lists, not modes
         return False
     return bool(status.st_mode & stat.S_IWOTH) and os.geteuid() in (0, status.st_uid)
@@ -451,11 +451,11 @@ def _unsafe(path: str, what: str, fact: str, hint: str) -> DevportsError:
 
 
 def on_foreign_mount(path: str, mounts: str) -> bool:
-    """Whether the file system that `path` is on makes modes up.
+    """Return whether the file system of `path` has made-up modes.
 
     Args:
         path: absolute, links resolved.
-        mounts: lines of `device folder type options ...`; of several that fit, the longest folder
+        mounts: lines of `device folder type options ...`; the longest folder that contains `path`
             counts, and of equal ones the last.
     """
     kind, longest = "", 0
@@ -463,7 +463,7 @@ def on_foreign_mount(path: str, mounts: str) -> bool:
         inside = path.startswith(folder.rstrip("/") + "/")
         if inside and len(folder) >= longest:
             kind, longest = name, len(folder)
-    return kind in _FOREIGN
+    return kind in _WITHOUT_MODES
 
 
 def _mounted(lines: Iterable[str]) -> Iterable[list[str]]:
@@ -476,5 +476,5 @@ def _mounts() -> str:
     try:
         with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
-    except OSError:  # pragma: no cover  # macOS: modes are real there
+    except OSError:  # pragma: no cover  # macOS: its modes are real
         return ""

@@ -1,12 +1,11 @@
-"""What is wrong with a configuration: as values, as a `DevportsError`, and where in the text. Pure.
+"""Problems of a configuration: as values, as a `DevportsError`, and their places in the text. Pure.
 
-Lengths are cut and control characters written as escapes here, since the carets depend on both;
-the screen edge escapes once more whatever it prints.
+Texts are cut and control characters escaped here, since the carets depend on both; `ui` escapes
+again whatever it prints.
 
-The readers of TOML do not say where a key stands, and the one library that keeps positions
-(tomlkit) costs as much at import as the rest of the program. The scanner trusts the text to be
-valid TOML (https://toml.io/en/v1.0.0): call it on what tomllib has accepted and `load.beyond` has
-let through.
+TOML readers do not report where a key is, and the one library that keeps positions (tomlkit) costs
+as much at import as the rest of the program. The scanner expects valid TOML
+(https://toml.io/en/v1.0.0): what tomllib has accepted and `load.exceeds_limits` has let pass.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 20
-"""Problems shown at once; the rest is counted."""
+"""Problems shown at once; further ones are counted."""
 _BEFORE, _MARKED, _WIDTH = 40, 40, 100
 
 _EXAMPLE = (
@@ -41,13 +40,13 @@ _MOST_CHOICES = 256
 
 
 class Problem(Frozen):
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
         path: keys from the top of the file (from `[tool.devports]`), list positions as numbers.
         reason: one clause, names in backticks, no period.
-        at: whether the key or the value is to blame.
-        wrote: the word that was written where one of `choices` was expected.
+        at: whether the key or the value is wrong.
+        wrote: the text in place of one of `choices`.
     """
 
     path: Path
@@ -58,16 +57,16 @@ class Problem(Frozen):
 
     @property
     def text(self) -> str:
-        """The reason with the nearest choice. Worded only when shown: difflib is slow."""
+        """The reason with the nearest choice, computed only when shown: difflib is slow."""
         meant = nearest(self.wrote, self.choices)
         return f"{self.reason}; did you mean `{meant}`?" if meant else self.reason
 
 
 def nearest(wrote: str, choices: Iterable[str]) -> str:
-    """Return the choice that `wrote` resembles most; empty if none does, or it is absurdly long."""
+    """Return the choice most similar to `wrote`; empty if none is, or `wrote` is very long."""
     if not wrote or len(wrote) > _LONGEST_NAME:
         return ""
-    import difflib  # only a file with a mistake pays for it
+    import difflib  # only for a file with a mistake
 
     folded = {choice.lower(): choice for choice in tuple(choices)[:_MOST_CHOICES]}
     for key, names in KEY_ALIASES.items():
@@ -78,7 +77,7 @@ def nearest(wrote: str, choices: Iterable[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` in one line: what a terminal would obey or hide is written as an escape."""
+    """Return `text` on one line, control and invisible characters escaped."""
     if text.isprintable():
         return text
     return "".join(map(_visible, text))
@@ -91,7 +90,7 @@ def _visible(char: str) -> str:
 
 
 def short(text: str, limit: int = 60) -> str:
-    """Return `text` visible and cut to `limit` columns."""
+    """Return `text` escaped and cut to `limit` columns."""
     shown = visible(text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
@@ -111,13 +110,13 @@ def _part(part: str | int, *, first: bool) -> str:
 
 
 def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = ()) -> DevportsError:
-    """Return the error for a file that can be read but means nothing.
+    """Return the error for a file whose TOML is valid and whose content is not.
 
     Args:
-        problems: what is wrong, never nothing.
+        problems: at least one.
         text: the whole file.
-        shown: name of the file, as messages call it.
-        prefix: path of our table in the file: `("tool", "devports")` in pyproject.toml.
+        shown: name of the file in messages.
+        prefix: path of the table in the file: `("tool", "devports")` in pyproject.toml.
     """
     spans = scan(text)
     found: list[tuple[Place | None, str]] = []
@@ -137,7 +136,6 @@ def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = (
 def syntax(
     shown: str, text: str, where: Place | None, reason: str, hint: str = ""
 ) -> DevportsError:
-    """Return the error for a file that is not TOML, or more than we read."""
     return DevportsError(
         "config-syntax",
         f"`{shown}` is not valid TOML",
@@ -147,7 +145,6 @@ def syntax(
 
 
 def invalid_env(problems: tuple[str, ...], shown: str) -> DevportsError:
-    """Return the error for an env file."""
     return DevportsError(
         "env-file-invalid",
         f"`{shown}` has {_counted(problems)}",
@@ -165,7 +162,6 @@ def _more(problems: Sequence[object]) -> tuple[str, ...]:
 
 
 def unknown_service(config: Config, name: str) -> DevportsError:
-    """Return the error for a service that is not in the file."""
     names = tuple(service.name for service in config.services)
     listed = ", ".join(names[:MOST_SHOWN]) + (", ..." if names[MOST_SHOWN:] else "")
     meant = nearest(name, names)
@@ -178,10 +174,10 @@ def unknown_service(config: Config, name: str) -> DevportsError:
 
 
 def no_config(cwd: str) -> DevportsError:
-    """Return the error for a service name where there is no file."""
-    from devports.core.hint import hint, ours
+    """Return the error for a service name without a configuration."""
+    from devports.core.hint import hint, own_command
 
-    init, check = ours("init"), ours("check", "8000")
+    init, check = own_command("init"), own_command("check", "8000")
     return DevportsError(
         "config-missing",
         f"no `devports.toml` found in {visible(cwd)} or its parent folders",
@@ -208,7 +204,7 @@ def snippets(text: str, found: list[tuple[Place | None, str]]) -> tuple[str, ...
 
 
 def _excerpt(line: str, where: Place) -> tuple[str, str]:
-    """Return the line, cut around the place, and the carets that go under it."""
+    """Return the line, cut around the place, and the carets below it."""
     end = where.column + where.length
     # Slices first: a line may have 256 KiB, and escapes make it longer.
     before = visible(line[max(0, where.column - 2 * _BEFORE) : where.column])
@@ -233,7 +229,7 @@ PIECE = (
     r"|[^\s\"'#\[\]{},=.]+"
     r"|[\n\[\]{},=.]"
 )
-"""One token. Every alternative matches whatever follows, so hostile text costs linear time."""
+"""One token. One alternative always matches, so hostile text takes linear time."""
 
 
 _ESCAPES = {
@@ -252,14 +248,14 @@ _ESCAPE = rf"\\(x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}}|.)"
 
 
 class Span(Frozen):
-    """A piece of the text, as offsets."""
+    """A part of the text, as offsets."""
 
     start: int
     end: int
 
 
 class Place(Frozen):
-    """Where a piece begins: line from 1, column from 0, length up to the end of that line."""
+    """Where a span begins: line from 1, column from 0, length up to the end of that line."""
 
     line: int
     column: int
@@ -267,21 +263,20 @@ class Place(Frozen):
 
 
 def locate(text: str, spans: Spans, path: Path, *, value: bool) -> Place | None:
-    """Return the place of a key or of its value; a value without its own place: of the key."""
+    """Return the place of a key or of its value; for a value without its own place, of the key."""
     span = spans.values.get(path) if value else None
     span = span or spans.keys.get(path)
     return place(text, span) if span else None
 
 
 def place(text: str, span: Span) -> Place:
-    """Return the place of a span."""
     column = span.start - (text.rfind("\n", 0, span.start) + 1)
     length = len(text[span.start : span.end].split("\n", 1)[0].rstrip())
     return Place(text.count("\n", 0, span.start) + 1, column, length)
 
 
 def scan(text: str) -> Spans:
-    """Return the places of everything in `text`; of nothing if it is not what we understand."""
+    """Return the places of all keys and values in `text`; none if it cannot be scanned."""
     spans = Spans(text)
     try:
         spans.document()
@@ -291,8 +286,8 @@ def scan(text: str) -> Spans:
 
 
 def tokens(text: str) -> Iterator[tuple[int, int]]:
-    """Return start and end of each token, without comments and blanks, ends of line included."""
-    import re  # loaded by tomllib anyway, but not by who imports this
+    """Return start and end of each token, line ends included, comments and blanks excluded."""
+    import re  # tomllib loads it anyway, an import of this module does not
 
     for match in re.finditer(PIECE, text):
         if not match[0].startswith("#"):
@@ -300,7 +295,7 @@ def tokens(text: str) -> Iterator[tuple[int, int]]:
 
 
 class Spans:
-    """Every key and every value of a text. The first mention of a key counts."""
+    """The places of every key and value of a text. The first mention of a key counts."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -341,7 +336,7 @@ class Spans:
         return self.inside(path)
 
     def inside(self, path: Path) -> Path:
-        """A table under an array of tables belongs to the array's last element."""
+        """Return the path of a table; below an array of tables it is in the last element."""
         return (*path, self.arrays[path]) if path in self.arrays else path
 
     def key(self, path: Path, *, arrays: bool = False) -> Path:

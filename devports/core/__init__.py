@@ -1,4 +1,4 @@
 """The pure core: values in, values out.
 
-Nothing here opens, asks, waits or signals; import-linter fails the build when it tries.
+Nothing here does I/O, waits or signals; import-linter fails the build when it tries.
 """

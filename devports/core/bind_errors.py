@@ -1,9 +1,9 @@
-"""Read from a server's output that a bind failed: a hint, and never more than that.
+"""Find in a server's output that a bind failed.
 
-Beside a server that lives a hint may release our reservation; it stops, restarts and fails nothing.
-The truth comes from sockets. Programs are too many to know the words of each, so here are the few
-ways in which all of them say it: by an error of the system, or with the number of a port. Only
-`run` imports this module (it needs ``re``).
+A match is a hint: it may release the reservation of a living server; it stops, restarts and fails
+nothing. Sockets decide. The messages of all programs cannot be listed, so the patterns are the few
+forms that they share: an error of the system, or the number of a port. Only `run` imports this
+module (it needs ``re``).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ NEEDLES = (
     *(b"in use", b"inuse", b"port", b"bind", b"listen", b"errno", b"winerror", b"os error"),
     *(b"address", b"unable to", b"an't", b"annot", b"could", b"fail"),
 )
-"""In small letters; output without all of them says nothing of a bind. Together they cost about
-0.5 ms on 64 KiB; once a server is ready nobody has to look any more."""
+"""In lower case; output without any of them cannot match. Together they cost about 0.5 ms on 64
+KiB. Output is searched only until the server is ready."""
 
-# The patterns are texts, which `re` compiles once they are first needed and keeps: to compile them
-# takes 4 ms, before each start, and a server may say nothing of a port.
+# The patterns are strings: `re` compiles each at its first use and keeps it. To compile them takes
+# 4 ms, which every start would pay, and the output of a server may never need them.
 _PORT = r"""(?aix)
     (?: (?: \d{1,3}(?:\.\d{1,3}){3} | [\]*] | \b(?:localhost|any|null)  # an address, and a colon
           | [\da-f]{0,4}::[\da-f:]{0,40} | (?:^|(?<=[\s(\[=@])) ) :
@@ -37,8 +37,8 @@ _PORT = r"""(?aix)
     """
 
 # EADDRINUSE by its name, by its numbers on Linux, macOS and Windows, which survive translation, and
-# by its texts. Before "address" comes a sign or the level of a log line: "user's address already in
-# use" is somebody's text.
+# by its texts. "address" must follow a sign or the level of a log line: "user's address already in
+# use" is text of a user.
 SYSTEM_ERROR = r"""(?aix)
       \b(?:e?addr_?inuse)\b
     | \[(?:errno|winerror)\ (?:48|98|10048|10013)\] | \b(?:os\ error|errno)\W{1,3}(?:48|98|10048)\b
@@ -48,8 +48,8 @@ SYSTEM_ERROR = r"""(?aix)
     | \b(?:that|this|the|specified)\ port\ is\ (?:already\ )?(?:in\ use|being\ used|taken)\b
     """
 
-# What says it only together with a port: that is in use, something that could not be done or has
-# failed, a call of the system's before its reason, something that is there already.
+# A failed bind only together with a port on the same line: "in use", something that failed, a
+# system call before its reason, something that is there already.
 FAILURE = r"""(?aix)
       \bports?\b[^\n]{0,40}? (?<!not\ ) \b
       (?: in\ use | taken | occupied | busy | being\ used | unavailable | requires\ elevated
@@ -65,7 +65,7 @@ FAILURE = r"""(?aix)
     | \b(?:already|another)\b[^\n]{0,40}\b(?:on|at)\ (?:the\ same\ )?(?:port|address)\b
     """
 
-# Another kind of socket, or what somebody else is told: help, an answer in JSON.
+# Another kind of socket, or a text for another reader: help, an answer in JSON.
 _OTHER = r"""(?aix)
       ^(?!.*tcp).*\budp\b | \bconnect\b | \bunix: | \.sock\b | in\ ?use:?\s[/\\]
     | ^\s*\w+:\ ['"]e\w+['"],?$                                          # a field of Node's error
@@ -74,13 +74,13 @@ _OTHER = r"""(?aix)
     """
 
 TAIL = 4096
-"""Bytes of output that are kept: more than the longest traceback's last lines."""
+"""Bytes of output that are kept: more than the last lines of the longest traceback."""
 
 _SEAM = 64
-"""Bytes of the end that are looked at together with the next chunk; no needle is longer."""
+"""Bytes of the end that are searched again with the next chunk; no needle is longer."""
 
-# ECMA-48 5.4 (CSI), xterm's OSC with BEL or ST, and the two-character escapes. An unfinished
-# sequence loses its introducer only: it must not swallow the text behind it.
+# ECMA-48 5.4 (CSI), xterm's OSC with BEL or ST, and the two-character escapes. Of an unfinished
+# sequence only the introducer is removed: the text behind it must stay.
 _ESCAPES = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
@@ -90,9 +90,9 @@ _RETURNS = r"\r+\n?"
 
 
 class BindFailure(Frozen):
-    """A line of output that says that a bind failed; escape it before printing.
+    """A line of output that reports a failed bind; escape it before printing.
 
-    `port`: the one that the line names; None if it names none.
+    `port`: the port that the line names; None if it names none.
     """
 
     port: int | None
@@ -105,10 +105,10 @@ def strip_ansi(data: bytes) -> str:
 
 
 def may_match(chunk: bytes) -> bool:
-    """Say whether the text of `chunk` can match at all: a few substring tests, no decoding.
+    """Return whether the text of `chunk` can match at all: a few substring tests, no decoding.
 
-    False is certain, unless a terminal sequence stands within one of the words; so ask
-    `match_bind_failure` once more about the whole tail when a server ends.
+    False is certain, unless a terminal sequence stands within one of the words; so call
+    `match_bind_failure` with the whole tail when a server exits.
     """
     small = chunk.lower()
     for needle in NEEDLES:  # noqa: SIM110  # any() with a generator costs as much as the search
@@ -118,7 +118,7 @@ def may_match(chunk: bytes) -> bool:
 
 
 def bind_failures(text: str) -> Iterator[BindFailure]:
-    """Return each line of `text` that says so, whichever port it is about."""
+    """Yield each line of `text` that reports a failed bind, of any port."""
     for line in filter(None, text.split("\n")):
         error, named = re.search(SYSTEM_ERROR, line), re.search(_PORT, line)
         if (error or (named and re.search(FAILURE, line))) and not re.search(_OTHER, line):
@@ -126,29 +126,29 @@ def bind_failures(text: str) -> Iterator[BindFailure]:
 
 
 def match_bind_failure(text: str, ports: Collection[int]) -> BindFailure | None:
-    """Return what `text`, free of terminal sequences, says about one of `ports`.
+    """Return the failed bind of one of `ports` in `text`, which has no terminal sequences.
 
-    A line that names another port is about something else of this program (a reload socket, a
-    metrics port). One that names ours counts before one that names none.
+    A line that names another port is about another socket of the program (a reload socket, a
+    metrics port). A line that names one of `ports` comes before one that names none.
     """
     found = [one for one in bind_failures(text) if one.port is None or one.port in ports]
     return min(found, key=lambda one: one.port is None, default=None)
 
 
 class Tail:
-    """The last bytes of a stream, however it is cut into chunks."""
+    """The last bytes of a stream that arrives in chunks."""
 
     def __init__(self, limit: int = TAIL) -> None:
         self.limit = limit
         self.data = b""
 
     def add(self, chunk: bytes) -> bool:
-        """Take a chunk; say whether it, with the end of what came before, may match."""
+        """Add a chunk; return whether it may match, also with the end of the last chunk."""
         hit = may_match(chunk) or may_match(self.data[-_SEAM:] + chunk[:_SEAM])
         self.data = (self.data + chunk[-self.limit :])[-self.limit :]
         return hit
 
     @property
     def text(self) -> str:
-        """What is kept, without terminal sequences."""
+        """The kept bytes as text, without terminal sequences."""
         return strip_ansi(self.data)

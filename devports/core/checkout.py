@@ -1,7 +1,7 @@
-"""Of which git checkout something is, and whether that is ours. Pure: `system.project` reads it.
+"""Git checkouts: to which one a process belongs. Pure: `system.project` reads the files.
 
-Two checkouts of one repository, linked worktrees or clones, may be served at the same time: by two
-people's branches, or by two agents. What runs in the other one is not ours to end unasked.
+Two checkouts of one repository, linked worktrees or clones, may be served at the same time, by two
+people or two agents. A process of another checkout is never stopped without a confirmation.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Worktree(Frozen):
 
     Attributes:
         root: its top folder.
-        branch: what is checked out, or a short commit; empty if unknown.
-        repository: the same for all its siblings: worktrees of one clone, clones of one origin.
+        branch: the branch, or a short commit; empty if unknown.
+        repository: the same for all worktrees of one clone and all clones of one origin.
     """
 
     root: str
@@ -36,68 +36,67 @@ class Worktree(Frozen):
     repository: str
 
 
-def unplaced(_: Process, __: RunInfo | None) -> None:
-    """Know of no checkout."""
+def no_checkout(_: Process, __: RunInfo | None) -> None:
+    """Return None: no checkout is known."""
 
 
 def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
-    """Return what tells whether a process is of another checkout or project than `home`.
+    """Return a function that finds the other checkout or project of a process, None for `home`.
 
-    A run is where its configuration is, everything else where it works. What is nowhere known to
-    be elsewhere counts as ours, as it does without git. A branch can be changed at any time, so
-    what is returned is for one look at the processes, not for longer.
+    A run belongs to the folder of its configuration, any other process to its working folder. A
+    process without a known checkout counts as one of `home`, as without git. Branches change, so
+    use the function for one inspection only.
 
     Args:
-        home: the folder that we work for.
-        worktree_of: reads the checkout around a folder; called once for each folder of those that
-            are judged.
+        home: the folder of the current command.
+        worktree_of: reads the checkout around a folder; called once for each folder.
     """
     read = cache(worktree_of)
 
     def elsewhere(process: Process, run: RunInfo | None) -> OtherCheckout | None:
-        ours = read(home)
-        theirs = read(run.project if run else process.cwd)
-        here = Place(ours.root, ours.branch) if ours else Place(home)
-        if theirs is None:
+        own = read(home)
+        there = read(run.project if run else process.cwd)
+        this = Place(own.root, own.branch) if own else Place(home)
+        if there is None:
             if run is None or _is_within(home, run.project):
                 return None
-            return OtherCheckout("project", Place(run.project), here, run)
-        if ours is not None and ours.root == theirs.root:
+            return OtherCheckout("project", Place(run.project), this, run)
+        if own is not None and own.root == there.root:
             return None
-        related = ours is not None and ours.repository == theirs.repository
-        there = Place(theirs.root, theirs.branch)
-        return OtherCheckout("sibling" if related else "project", there, here, run)
+        related = own is not None and own.repository == there.repository
+        place = Place(there.root, there.branch)
+        return OtherCheckout("sibling" if related else "project", place, this, run)
 
     return elsewhere
 
 
 def origin_of(config: str) -> str:
     """Return the address of `origin` in the text of a repository's `config` (git-config(1))."""
-    ours = False
+    in_origin = False
     for line in map(str.strip, config.splitlines()):
         section, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
         if section:
-            ours = section[1:].split() == ["remote", '"origin"']
+            in_origin = section[1:].split() == ["remote", '"origin"']
         key, _, value = behind.partition("=")
-        if ours and key.strip().lower() == "url":
+        if in_origin and key.strip().lower() == "url":
             return _plain(value.strip())
     return ""
 
 
 def _plain(value: str) -> str:
-    """Return a value without its quotes, or without the comment behind it."""
+    """Return a value without quotes, or without the comment behind it."""
     if value.startswith('"'):
         return value[1:].partition('"')[0].replace("\\\\", "\\")
     return value.partition("#")[0].partition(";")[0].strip()
 
 
 def is_path(url: str) -> bool:
-    """Say whether git takes it for a folder of this machine (git-clone(1), GIT URLS)."""
+    """Return whether git takes `url` for a folder of this machine (git-clone(1), GIT URLS)."""
     return url.startswith("file://") or ":" not in url.partition("/")[0]
 
 
 def address_of(url: str) -> str:
-    """Return what all ways to one repository of a server share: `host/path`.
+    """Return `host/path`: the part that all URLs of one repository share.
 
     Scheme, user, password, port and `.git` differ between people and machines.
     """
@@ -109,5 +108,5 @@ def address_of(url: str) -> str:
 
 
 def _is_within(folder: str, project: str) -> bool:
-    """Say whether a configuration in `project` may hold in `folder`: it is looked for upwards."""
+    """Return whether `folder` is in `project`: a configuration is searched upwards."""
     return f"{folder}/".startswith(f"{project.rstrip('/')}/")

@@ -1,17 +1,21 @@
-"""Which kind of holder a process is: pure judgement over process facts.
+"""Classify a process as a kind of holder, from facts about the process. Pure.
 
-A name is free text that any process can choose, so nothing is granted by name; names only take
-away (protected, container, supervised). Evidence that cannot be faked decides the rest: uid,
-control group, ancestry, a record of ours. The variables that a supervisor sets are inherited by
-everything below it, a terminal among it: they count only where the supervisor is found above, with
-no person's place in between.
+A process can choose its name, so a name never permits anything; it only forbids (protected,
+container, supervised). Facts that cannot be faked decide the rest: uid, control group, ancestors,
+the record of a run. All descendants of a supervisor inherit its variables, terminals too: the
+variables count only where the supervisor is an ancestor and no shell, editor or session is between.
 """
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.command_line import base_name, is_persons_shell, program, values_of
-from devports.core.containers import container_of, engine_of_process, is_monitor, monitored
+from devports.core.containers import (
+    container_of,
+    engine_of_process,
+    is_monitor,
+    monitored_container,
+)
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -44,10 +48,10 @@ MARKS = (
     "pm_id",
     "name",
 )
-"""The variables that are read of a holder; pm2 calls its own `name`, beside `pm_id`."""
+"""Environment variables that are read of a holder; pm2 sets `name` beside `pm_id`."""
 
 MODULE = "supervisor.supervisord"
-"""What ``python -m`` may start instead of the script."""
+"""The module that ``python -m`` may start instead of the script."""
 
 STANDARD = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/opt/homebrew/bin/")
 """Folders that are on PATH everywhere, also under sudo."""
@@ -56,10 +60,10 @@ STANDARD = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/o
 def supervisor_of(
     process: Process, ancestors: Sequence[Process], viewer: CurrentUser
 ) -> SupervisedService | None:
-    """Return who would start `process` again, if its line of parents shows it."""
-    marks = dict(process.marks)
-    for at in _line(process, ancestors):
-        if label := dict(at.marks).get("launchd", ""):
+    """Return the supervisor that would restart `process`, if its ancestors show one."""
+    marks = dict(process.environment_marks)
+    for at in _own_ancestors(process, ancestors):
+        if label := dict(at.environment_marks).get("launchd", ""):
             return _launchd(label, at, viewer)
         if is_supervisord(at):
             return _supervisord(at, {} if at is process else marks, viewer)
@@ -68,8 +72,8 @@ def supervisor_of(
     return None
 
 
-def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
-    """Yield a process and its parents, up to where a person sits."""
+def _own_ancestors(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
+    """Yield a process and its ancestors, up to the first shell, editor or session of a person."""
     yield process
     for parent in ancestors:
         persons = is_persons_shell(parent) or by_place(parent.exe) or by_name(names_of(parent))
@@ -79,7 +83,7 @@ def _line(process: Process, ancestors: Sequence[Process]) -> Iterator[Process]:
 
 
 def is_supervisor_program(process: Process) -> bool:
-    """Say whether this is a supervisor: it has more to it than this one server."""
+    """Return whether this is a supervisor: it may have other children than this server."""
     return is_supervisord(process) or is_pm2(process)
 
 
@@ -89,17 +93,17 @@ def is_supervisord(process: Process) -> bool:
 
 
 def is_pm2(process: Process) -> bool:
-    """Say whether this is pm2's daemon (its title is all one word), or pm2 in the foreground."""
+    """Return whether this is pm2's daemon (its title is one word), or pm2 in the foreground."""
     title = process.argv[0] if process.argv else process.name
     daemon = title.startswith("PM2 v") and "God Daemon" in title
     return daemon or any(base_name(w) in ("pm2-runtime", "pm2-docker") for w in process.argv[:2])
 
 
 def _supervisord(parent: Process, marks: dict[str, str], viewer: CurrentUser) -> SupervisedService:
-    """Return how its own client stops a program (supervisord.org/running.html).
+    """Return the service with the command of supervisorctl (supervisord.org/running.html).
 
-    As the first process of a container it adopts orphans, which have the marks of whoever started
-    them: there no name is believed.
+    As the first process of a container, supervisord adopts orphans, which have the variables of
+    another program: there the name is not used.
     """
     config = next(iter(values_of(parent.argv[1:], "-c", "--configuration")), "")
     url = marks.get("SUPERVISOR_SERVER_URL")
@@ -122,7 +126,7 @@ def _supervisord(parent: Process, marks: dict[str, str], viewer: CurrentUser) ->
 
 
 def _pm2(parent: Process, marks: dict[str, str], viewer: CurrentUser) -> SupervisedService:
-    """Return how its own command stops an app (pm2.keymetrics.io/docs/usage/process-management)."""
+    """Return the app with its stop command (pm2.keymetrics.io/docs/usage/process-management)."""
     title = parent.argv[0] if parent.argv else ""
     home = title.partition("(")[2].rpartition(")")[0] or marks.get("PM2_HOME", "")
     usual = home.endswith("/.pm2") and parent.uid == viewer.uid
@@ -132,12 +136,12 @@ def _pm2(parent: Process, marks: dict[str, str], viewer: CurrentUser) -> Supervi
     number = marks.get("pm_id", "")
     if not number:
         return SupervisedService("pm2", "", f"{client} list")
-    # Several apps may have one name, and `pm2 stop NAME` stops them all; the number is one's own.
+    # Several apps may have one name, and `pm2 stop NAME` stops them all; the number is unique.
     return SupervisedService("pm2", marks.get("name") or number, f"{client} stop {quote(number)}")
 
 
 def _launchd(label: str, process: Process, viewer: CurrentUser) -> SupervisedService | None:
-    """Return how launchctl(1) removes a job; a window's own application is no job."""
+    """Return a job with the command of launchctl(1) that removes it; an application is no job."""
     if label.startswith("application."):
         return None
     own = process.uid in (viewer.uid, viewer.user_uid) and process.uid != 0
@@ -149,7 +153,7 @@ def _launchd(label: str, process: Process, viewer: CurrentUser) -> SupervisedSer
 
 
 def _as(parent: Process, viewer: CurrentUser) -> str:
-    """Return what makes a command run as the user of a supervisor."""
+    """Return the prefix that runs a command as the user of a supervisor."""
     if parent.uid in (viewer.uid, 0):
         return "" if parent.uid == viewer.uid else "sudo "
     return f"sudo -u {quote(parent.user)} "
@@ -167,15 +171,15 @@ def _client(parent: Process) -> str:
     return "supervisorctl" if usual else quote(f"{folder}supervisorctl")
 
 
-def standing(
+def classify_holder(
     target: Process,
     viewer: CurrentUser,
     run: RunInfo | None,
     ancestors: Sequence[Process] = (),
     *,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> HolderKind:
-    """Judge one process. The first rule that applies decides; refusals come before grants."""
+    """Classify one process. The first rule that applies decides; refusals come first."""
     if refusal := _refusal(target, viewer, ancestors):
         return refusal
     if run is None and is_session(target):
@@ -185,13 +189,13 @@ def standing(
     other = elsewhere_of(target, run)
     if other is not None and other.is_guarded:
         return other
-    if run is None and (kind := kind_of(target)):
+    if run is None and (kind := tunnel_kind(target)):
         return Tunnel(kind, exit_command(target))
     return other or (DevportsRun(run) if run is not None else OrdinaryProcess())
 
 
 def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Refusal | None:
-    """Return what is never ended by us, whoever asks."""
+    """Return why `target` is never stopped, if it is not."""
     engine = engine_of_process(target)
     if engine and target.pid > 1 and target.key not in viewer.line:
         return Container(engine)
@@ -206,29 +210,29 @@ def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process])
 
 
 def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) -> Container | None:
-    """Return the container that a process runs inside, unless it is the one that we run in.
+    """Return the container that a process runs in, unless devports runs in the same one.
 
-    Its control group tells, or the monitor among its parents: with ``--cgroups=disabled``, and of
-    a user's podman on cgroup v1, a container has no group of its own.
+    The control group names it, or the monitor among the ancestors: with ``--cgroups=disabled``, and
+    for a user's podman on cgroup v1, a container has no group of its own.
     """
     own, found = container_of(viewer.cgroup), container_of(target.cgroup)
     if found is not None and found != own:
-        return Container(found[0], found[1][:SHORT_ID], said="inside")
+        return Container(found[0], found[1][:SHORT_ID], engine_answer="inside")
     for parent in ancestors:
         if is_monitor(parent) and parent.key not in viewer.line:
-            engine, identity, name = monitored(parent)
+            engine, identity, name = monitored_container(parent)
             if (engine, identity) != own:
-                return Container(engine, name or identity[:SHORT_ID], said="inside")
+                return Container(engine, name or identity[:SHORT_ID], engine_answer="inside")
     return None
 
 
 def unit_of(cgroup: str) -> SupervisedService | None:
     """Return the systemd service of a control group path (systemd.slice(5)), if it is one.
 
-    Only the last ``*.service`` component counts: ``user@1000.service`` holds every program of a
+    Only the last ``*.service`` component counts: ``user@1000.service`` contains every program of a
     login, and ``*.scope`` is a terminal or a session. A desktop starts its applications, terminals
-    and editors among them, as ``app-*@*.service`` (systemd.io/DESKTOP_ENVIRONMENTS): to stop that
-    would close the window.
+    and editors too, as ``app-*@*.service`` (systemd.io/DESKTOP_ENVIRONMENTS): stopping that would
+    close the window.
     """
     parts = [part for part in cgroup.split("/") if part.endswith(".service")]
     if not parts or not cgroup.rstrip("/").endswith(parts[-1]) or parts[-1].startswith("user@"):
@@ -237,7 +241,7 @@ def unit_of(cgroup: str) -> SupervisedService | None:
     if user and parts[-1].startswith("app-"):
         return None
     stop = "systemctl --user stop" if user else "sudo systemctl stop"
-    # Who owns a control group may name it as they like, and systemd itself writes \x2d for a dash.
+    # The owner of a control group chooses its name, and systemd itself writes \x2d for a dash.
     dashes = "-- " if parts[-1].startswith("-") else ""
     return SupervisedService("systemd", parts[-1], f"{stop} {dashes}{quote(parts[-1])}")
 
@@ -254,12 +258,13 @@ def strictest_kind(
     viewer: CurrentUser,
     run: RunInfo | None,
     *,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> HolderKind:
-    """Return the standing of a whole family: what holds for one member holds for all."""
+    """Return the kind of a whole process group: the strictest one of its members."""
     lines = [(top, parents_of(top, members)), *((m.process, m.ancestors) for m in members)]
     judged = (
-        standing(process, viewer, run, line, elsewhere_of=elsewhere_of) for process, line in lines
+        classify_holder(process, viewer, run, line, elsewhere_of=elsewhere_of)
+        for process, line in lines
     )
     return min(judged, key=_strictness)
 
@@ -281,7 +286,7 @@ def _strictness(item: HolderKind) -> tuple[int, bool]:
 
 
 def parents_of(top: Process, members: Sequence[Holder]) -> tuple[Process, ...]:
-    """Return the parents of the top of a family, as its members know them."""
+    """Return the ancestors of the root of a process group, as its members list them."""
     for member in members:
         keys = [process.key for process in member.line]
         if top.key in keys:
@@ -298,15 +303,15 @@ FORWARDERS = {
     "cloudflared": ("access", "tunnel"),
     "ngrok": ("http", "tcp", "tls", "start"),
 }
-"""Programs that forward when one of these is among their words."""
+"""Programs that forward a port when one of these words is an argument."""
 
 ONLY_FORWARD = frozenset(("cloud-sql-proxy", "cloud_sql_proxy"))
 
 
 class Ssh(Frozen):
-    """The words of an ssh(1): what it forwards from here, and how its master is reached.
+    """The arguments of an ssh(1): its local forwards, and the way to its master.
 
-    `alone`: it runs no command and no shell (-N), so nobody's session is in it.
+    `alone`: it runs no command and no shell (-N), so it carries no session.
     """
 
     alone: bool
@@ -315,8 +320,8 @@ class Ssh(Frozen):
     host: str
 
 
-def kind_of(process: Process) -> str:
-    """Return the tunnel that a process is, in the words that start it; empty if it is none."""
+def tunnel_kind(process: Process) -> str:
+    """Return the kind of tunnel that a process is, by its arguments; empty if it is none."""
     name, words = program(process), process.argv[1:]
     if name in ("ssh", "autossh"):
         return f"{name} -N" if ssh(process.argv).alone else ""
@@ -327,18 +332,18 @@ def kind_of(process: Process) -> str:
 
 
 def is_session(process: Process) -> bool:
-    """Say whether this is an ssh that carries a session, or the master that several share."""
+    """Return whether this is an ssh that carries a session, or a shared master."""
     return mux(process.argv) != "" or (program(process) == "ssh" and not ssh(process.argv).alone)
 
 
 def mux(argv: Sequence[str]) -> str:
-    """Return the socket of a master that ssh left in the background; empty if it is none."""
+    """Return the control socket of an ssh master in the background; empty if it is none."""
     title = argv[0] if argv else ""
     return title[5:-6] if title.startswith("ssh: ") and title.endswith(" [mux]") else ""
 
 
 def ssh(argv: Sequence[str]) -> Ssh:
-    """Read the words of an ssh, or of an autossh, which hands them on."""
+    """Parse the arguments of an ssh, or of an autossh, which passes them on."""
     if master := mux(argv):
         return Ssh(alone=False, forwards=(), control=master, host="")
     found = list(_options(argv))
@@ -356,7 +361,7 @@ def ssh(argv: Sequence[str]) -> Ssh:
 
 
 def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each option and its value, and the host under an empty key; what follows is remote."""
+    """Yield each option with its value, and the host with an empty key; the rest is remote."""
     words = iter(argv[1:])
     hosted = False
     for word in words:
@@ -367,7 +372,7 @@ def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "", word
             continue
         for at, letter in enumerate(word[1:], 1):
-            # -M of autossh(1) is the port that it watches.
+            # -M of autossh(1) is its monitoring port.
             if letter in TAKES_VALUE or (letter == "M" and base_name(argv[0]) == "autossh"):
                 yield letter, word[at + 1 :] or next(words, "")
                 break
@@ -375,7 +380,7 @@ def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def exit_command(process: Process) -> str:
-    """Return what ends an ssh by its control socket, ssh(1) -O; empty if it has none."""
+    """Return the command that stops an ssh by its control socket, ssh(1) -O; empty without one."""
     found = ssh(process.argv)
     if program(process) != "ssh" or found.control in ("", "none") or not found.host:
         return ""
@@ -383,16 +388,16 @@ def exit_command(process: Process) -> str:
 
 
 def master_exit(process: Process) -> str:
-    """Return what ends a shared master, ssh(1) -O; empty if it is none.
+    """Return the command that stops a shared master, ssh(1) -O; empty if it is none.
 
-    Its title has the path of its socket and no host; with -S any word will do for that.
+    Its title has the path of its socket and no host; with -S any word is accepted as the host.
     """
     control = mux(process.argv)
     return f"ssh -S {quote(control)} -O exit master" if control else ""
 
 
 def cancel(process: Process, port: int) -> str:
-    """Return what takes one forward out of a shared ssh, ssh(1) -O; empty if it is not known."""
+    """Return the command that cancels one forward of a shared ssh, ssh(1) -O; empty if unknown."""
     found = ssh(process.argv)
     spec = next((spec for spec in found.forwards if _listens(spec) == str(port)), "")
     if not (found.control and found.host and spec) or found.control == "none":

@@ -1,10 +1,9 @@
 """A command line: which program it starts, through which launchers, with which options.
 
-Only launchers that were measured to hand descriptors and variables on are looked through; what
-else stands before the program ends the look. Shells are told apart: a person's, which starts
-nothing by itself unless a loop or a list was typed into it, and the ``sh -c`` of a runner. Python
-by docs.python.org/3/using/cmdline.html, debuggers by `python -m debugpy --help` and
-nodejs.org/api/cli.html#--inspecthostport.
+Only launchers that were measured to pass descriptors and variables on are followed; any other word
+is taken for the program. Interactive shells, which run something only from a typed loop or list,
+are told from the ``sh -c`` of a runner. Python follows docs.python.org/3/using/cmdline.html,
+debuggers `python -m debugpy --help` and nodejs.org/api/cli.html#--inspecthostport.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ if TYPE_CHECKING:
 
 
 EXECS = frozenset("env exec nohup setsid".split())
-"""They become their words, and take no options that anybody gives."""
+"""Launchers that exec their arguments; options of theirs are not expected."""
 LOSES = frozenset("npm npx yarn concurrently cross-env honcho poetry pipenv pdm hatch sudo".split())
-"""Those that close descriptors (measured), or of which it is not known that they keep them."""
+"""Launchers that close descriptors (measured), or are not known to keep them."""
 UV_VALUED = frozenset("--with --env-file --python -p --package --extra --group --directory".split())
 ISOLATED = frozenset("EIS")
-"""Flags of Python that leave PYTHONPATH or `site` out (docs.python.org/3/using/cmdline.html)."""
+"""Flags of Python that ignore PYTHONPATH or `site` (docs.python.org/3/using/cmdline.html)."""
 
 
 class ParsedCommand(Frozen):
-    """A command, taken apart.
+    """A command line, parsed.
 
     Attributes:
         before: the words of launchers, and of a shell up to its text.
-        lead: what names the program: `uvicorn`, or `python -m uvicorn`.
-        name: the program's or module's base name.
-        args: its own words.
-        after: words behind the text that a shell reads; None where none does.
+        lead: the words that name the program: `uvicorn`, or `python -m uvicorn`.
+        name: the base name of the program or module.
+        args: the arguments of the program.
+        after: words behind the text of a shell; None without a shell.
         inner: words of launchers inside that text.
-        isolated: whether it is Python told to leave its environment out of account.
-        opaque: the text of a shell that does more than to start one program.
+        isolated: whether it is Python with an option that ignores its environment.
+        opaque: the text of a shell that does more than start one program.
     """
 
     before: tuple[str, ...]
@@ -56,11 +55,11 @@ class ParsedCommand(Frozen):
 
     @property
     def loser(self) -> str:
-        """The launcher through which no descriptor is known to come, empty if there is none."""
+        """The launcher that is not known to keep descriptors, empty if there is none."""
         return self.name if self.name in LOSES else ""
 
     def argv(self, args: Sequence[str]) -> tuple[str, ...]:
-        """Return the whole command with other words for the program."""
+        """Return the whole command with other arguments for the program."""
         words = (*self.inner, *self.lead, *args)
         if self.after is None:
             return (*self.before, *words)
@@ -68,7 +67,7 @@ class ParsedCommand(Frozen):
 
 
 def launching_of(argv: Sequence[str]) -> ParsedCommand:
-    """Take a command apart."""
+    """Parse a command."""
     before, words = _split(tuple(argv))
     name = base_name(words[0]) if words else ""
     if name in SHELLS and len(words) > 2 and words[1] in ("-c", "-lc"):  # noqa: PLR2004  # its text
@@ -80,7 +79,7 @@ def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
     from devports.core.shell_syntax import plain_words  # not for `check`
 
     inner, rest = _split(plain_words(words[2]))
-    # An assignment would be none any more once it is quoted as a whole.
+    # An assignment that has to be quoted as a whole is no assignment any more.
     broken = any("=" in word and quote(word) != word for word in inner)
     if not rest or base_name(rest[0]) in SHELLS or broken:
         return ParsedCommand(
@@ -91,7 +90,7 @@ def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
 
 
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the words of launchers, and those of what they start."""
+    """Split the words into those of launchers and those of the started program."""
     at = 0
     while at < len(words) and (length := _launcher(words[at:])):
         at += length
@@ -99,7 +98,7 @@ def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _launcher(words: tuple[str, ...]) -> int:
-    """Return how many words a launcher at the beginning takes, 0 if it is none that is known."""
+    """Return how many words a known launcher at the beginning takes, 0 if there is none."""
     if assignment(words[0]):
         return 1
     match (base_name(words[0]), *words[1:2]):
@@ -137,19 +136,19 @@ def _program(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
     return ParsedCommand(before, words[:1], name, words[1:], isolated=isolated)
 
 
-# It listens there whatever the service's own host is: whoever reaches a debugger runs code as you.
+# It listens there whatever the service's host is: a client of a debugger runs code as you.
 ADDRESS = f"127.0.0.1:{{ports.{DEBUGGER_PORT}}}"
 RUNNERS = ("uv", "poetry", "pdm", "pipenv", "hatch", "rye")
-"""`uv run python ...` starts the project's own Python."""
+"""Runners that start the project's Python: `uv run python ...`."""
 MODULES = ("uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "fastapi", "granian")
 """Commands that `python -m NAME` starts as well."""
 NODES = ("node", "nodemon", "tsx")
 PACKAGE_RUNNERS = ("npm", "npx", "pnpm", "yarn")
-"""They are programs of node themselves, and start others: each would want the port."""
+"""Programs of node that start other programs: each would open the debugger's port."""
 
 
 class Script(Frozen):
-    """A file that an interpreter runs: what its first line names, and where it is."""
+    """A file that an interpreter runs: the interpreter of its first line, and its path."""
 
     interpreter: tuple[str, ...]
     path: str
@@ -158,12 +157,12 @@ class Script(Frozen):
 def under_debugger(
     words: tuple[str, ...], debugger: str, script: Script | None = None
 ) -> tuple[str, ...] | None:
-    """Return the words of a command with the debugger in it; None if that cannot be done.
+    """Return a command with the debugger added; None if that is not possible.
 
     Args:
         words: of the command, with placeholders.
         debugger: `debugpy` or `node`.
-        script: what the first word is, if it is a script.
+        script: of the first word, if that is a script.
     """
     return _node(words, script) if debugger == "node" else _python(words, script)
 
@@ -202,7 +201,7 @@ def values_of(args: Sequence[str], *names: str) -> tuple[str, ...]:
 
 
 def without(args: Sequence[str], *names: str) -> tuple[str, ...]:
-    """Return the words without this option and its values."""
+    """Return the words without these options and their values."""
     gone = {at + i for at, length, _ in _found(args, names) for i in range(length)}
     return tuple(word for at, word in enumerate(args) if at not in gone)
 
@@ -222,7 +221,7 @@ SHELLS = frozenset("sh bash dash zsh fish ksh csh tcsh nu pwsh powershell cmd".s
 
 POWERSHELLS = ("pwsh", "powershell")
 RUNS = frozenset("-c -command -cwa -commandwithargs -e -ec -enc -encodedcommand -f -file".split())
-"""With these PowerShell runs something and ends; its options are words, in any case."""
+"""Options with which PowerShell runs something and exits; it ignores their case."""
 _OF_POWERSHELL = tuple(
     "-ex -ep -exec -executionpolicy -wd -workingdirectory -w -windowstyle -inp -if -inputformat -o"
     " -of -outputformat -version -config -configurationname -custompipename -settings -settingsfile"
@@ -238,17 +237,17 @@ WITH_VALUE = {
 
 
 def is_shell(process: Process) -> bool:
-    """Say whether this is the ``sh -c`` that npm puts in between, not a person's shell."""
+    """Return whether this is the ``sh -c`` of npm and others, not an interactive shell."""
     return program(process) in SHELLS and "-c" in process.argv[1:3]
 
 
 def is_persons_shell(process: Process) -> bool:
-    """Say whether this is a shell that reads its commands from somebody, not from a file.
+    """Return whether this is an interactive shell: it reads commands from a terminal, not a file.
 
-    An editor starts the one of its terminal with a file of its own to be read first, as in
-    ``bash --init-file FILE``.
+    An editor starts the shell of its terminal with a start-up file, as in ``bash --init-file
+    FILE``.
     """
-    name = program(process).removeprefix("-")  # so a login shell calls itself
+    name = program(process).removeprefix("-")  # a login shell
     if name not in SHELLS:
         return False
     power = name in POWERSHELLS
@@ -267,13 +266,13 @@ PROMPTS = frozenset(
     "ipython ipython3 IPython ipykernel_launcher bpython ptpython irb pry iex"
     " shell shell_plus console".split()
 )
-"""Programs, and commands of theirs (`manage.py shell`, `rails console`), into which one types."""
+"""Interactive programs and commands (`manage.py shell`, `rails console`)."""
 
 
 def is_interactive(process: Process) -> bool:
-    """Say whether a person, or their notebook, types into it what it runs, as ``python3 -i`` does.
+    """Return whether a person, or a notebook, types code into it, as into ``python3 -i``.
 
-    What they started from there is a process like any other, and they have more in it than that.
+    A server that is started from there is an ordinary process, but its parent has other work too.
     """
     first, words = base_name("".join(process.argv[:1])), process.argv[1:]
     if PROMPTS & {base_name(word) for word in process.argv[:3]}:
@@ -285,16 +284,16 @@ def is_interactive(process: Process) -> bool:
 
 
 def _has_command(option: str) -> bool:
-    """Say whether it is ``-c``, alone or among other letters, or the longer word for it."""
+    """Return whether it is ``-c``, alone or among other letters, or its long form."""
     return "c" in option if not option.startswith("--") else option.startswith("--command")
 
 
 def waits_for(shell: Process, command: Process) -> bool:
-    """Say whether a shell can do nothing before a command that was typed into it has ended.
+    """Return whether a shell waits for the end of a command that was typed into it.
 
-    An interactive shell gives each command a process group of its own, and the terminal to the one
-    that it waits for: a server that was put in the background has it not. A shell without a
-    terminal, and one that was forked to run a loop in the background, share their group.
+    An interactive shell gives each command a process group, and the terminal to the one that it
+    waits for: a server in the background does not have it. A shell without a terminal, and one that
+    was forked to run a loop in the background, share their group with the command.
     """
     if shell.job is None or command.job is None:
         return False
@@ -302,17 +301,17 @@ def waits_for(shell: Process, command: Process) -> bool:
 
 
 def is_at_rest(shell: Process, command: Process, children: Collection[int]) -> bool:
-    """Say whether a shell that waited for a command seems to have nothing more to run.
+    """Return whether a shell that waited for a command seems to have nothing more to run.
 
-    With job control it takes the terminal back when a command has ended and sleeps at its prompt.
-    Between two commands it has the terminal as well, and does not sleep: so measured for bash,
-    dash and fish; zsh sleeps there for up to 7 ms (see `STILL`). Without job control nothing but
-    the lack of a child says that it reads its next command.
+    With job control it takes the terminal back when a command has exited and sleeps at its prompt.
+    Between two commands it has the terminal as well, and does not sleep: measured for bash, dash
+    and fish; zsh sleeps there for up to 7 ms (see `STILL`). Without job control only the lack of a
+    child shows that it reads its next command.
 
     Args:
-        shell: as it is now.
-        command: as it was before its end.
-        children: those that the shell did not have then.
+        shell: its present state.
+        command: its state before it exited.
+        children: of the shell, without those that it had then.
     """
     if shell.job is None or command.job is None or shell.state != "S":
         return False
@@ -322,19 +321,20 @@ def is_at_rest(shell: Process, command: Process, children: Collection[int]) -> b
 
 
 STILL = 0.020
-"""Seconds after which a shell at rest has to be seen so again.
+"""Seconds after which a shell at rest is inspected again.
 
-Measured from the end of a typed server on, with 0 and with 4 busy processes on 2 processors: bash,
+Measured from the exit of a typed server, with 0 and with 4 busy processes on 2 processors: bash,
 dash and zsh sleep at their prompt after 1 to 30 ms, fish after 3 to 50 ms. Between the commands of
-a loop or list bash, dash and fish are never seen asleep with the terminal, zsh for up to 7 ms."""
+a loop or list bash, dash and fish are never seen asleep with the terminal, zsh for up to 7 ms.
+"""
 
 
 DRIVE = 3
-"""Characters of ``C:\\``, with which a full path of Windows begins."""
+"""Length of ``C:\\``, with which a full path of Windows begins."""
 
 
 def program(process: Process) -> str:
-    """Return the base name of what was executed, as far as it is readable; without `.exe`."""
+    """Return the base name of the executable, as far as it is readable; without `.exe`."""
     path = process.exe or (process.argv[0] if process.argv else "")
     return base_name(path) or without_exe(process.name)
 
@@ -343,9 +343,9 @@ DEBUGGER_PORTS = {"--inspect": 9229, "--inspect-brk": 9229, "--inspect-wait": 92
 
 
 def debugger_of(argv: Sequence[str]) -> Endpoint | None:
-    """Return where a debugger is to listen by the words of a command; None if by none of them.
+    """Return the address on which a command starts a debugger; None without one.
 
-    `--listen` is debugpy's, which wants a port; Node's `--inspect[=[HOST:]PORT]` has one.
+    `--listen` of debugpy requires a port; `--inspect[=[HOST:]PORT]` of Node has a default.
     """
     for at, word in enumerate(argv):
         name, _, value = word.partition("=")
@@ -371,7 +371,7 @@ def base_name(path: str) -> str:
 
 
 def is_windows_path(path: str) -> bool:
-    """Say whether it begins with a drive or a share; elsewhere a backslash is a letter."""
+    """Return whether it begins with a drive or a share; elsewhere a backslash is a letter."""
     return (path[1:DRIVE] == ":\\" and path[0].isalpha()) or path.startswith("\\\\")
 
 
@@ -381,21 +381,21 @@ def without_exe(name: str) -> str:
 
 PROGRAM = ("m", "c")
 VALUED = (*PROGRAM, "W", "X")
-"""Letters behind which a value stands, in the same word or as the next one."""
+"""Letters of options with a value, in the same word or the next."""
 LONG_VALUED = "--check-hash-based-pycs"
 
 
 def is_python(name: str) -> bool:
-    """Say whether this is the name of a Python interpreter: `python3.13t`, `pypy3`."""
+    """Return whether this is the name of a Python interpreter: `python3.13t`, `pypy3`."""
     return name.rstrip("0123456789.t") in ("python", "pypy")
 
 
 def split_options(words: Sequence[str]) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
-    """Take apart what stands behind the interpreter.
+    """Split the words behind the interpreter.
 
     Returns:
-        The letters of the options that have no value; the options, as words; and what is run:
-        `-m` and a module, `-c` and a text, or a file, each with its own words.
+        The letters of the options that have no value; the options, as words; and what is run: `-m`
+            and a module, `-c` and a text, or a file, each with its own words.
     """
     flags, at = frozenset[str](), 0
     while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):

@@ -1,10 +1,10 @@
-"""Containers behind a port: in what was found, in a plan, and in the words of their engines. Pure.
+"""Containers behind a port: in holders, in a stop plan, in the answers of engines. Pure.
 
-The process that listens is the engine's forwarder (or the engine): ending it leaves a container
-that runs and cannot be reached, so it is never ended, and the container is stopped by its engine.
-A forwarder never says for which container it works: its engine does, through a function that the
-caller brings. Each answer is compared with the port again: the filter of docker before 20.10
-looked at the port inside (github.com/moby/moby/issues/40405), and podman has none.
+The process that listens is the engine's forwarder (or the engine): stopping it would leave a
+running container that cannot be reached, so the engine stops the container instead. A forwarder
+does not name its container: the engine does, through a function of the caller. Each answer is
+compared with the port again: the filter of docker before 20.10 matched the port inside
+(github.com/moby/moby/issues/40405), and podman has none.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 ID_LENGTH = 64
-"""Hex digits of a container's id: a sha256."""
+"""Hex digits of a container id: a sha256."""
 
 
 class Published(Frozen):
-    """A container that publishes a port, in the words of its engine.
+    """A container that publishes a port, by the answer of its engine.
 
-    `identity`: its whole id. `stop_timeout`: seconds that its engine gives it to end.
+    `identity`: its whole id. `stop_timeout`: seconds between its stop signal and the kill.
     """
 
     engine: str
@@ -60,8 +60,8 @@ FORWARDERS = dict.fromkeys(
     " passt slirp4netns conmon gvproxy".split(),
     "podman",
 )
-"""Programs that listen for containers, and the engine to ask about them. The kernel cuts names
-after 15 characters (prctl(2), PR_SET_NAME)."""
+"""Programs that listen for containers, with their engine. The kernel cuts names after 15 characters
+(prctl(2), PR_SET_NAME)."""
 
 FOLDERS = (
     "/Applications/Docker.app/",
@@ -70,7 +70,7 @@ FOLDERS = (
     "\\Docker\\Docker\\",
     "\\Rancher Desktop\\",
 )
-"""Where the desktop editions of docker's engine keep their programs."""
+"""Folders of the programs of docker's desktop editions."""
 
 MACHINES = ("/.lima/", "/.colima/", "/_lima/")
 """Folders of virtual machines whose ports an ssh forwards: `ssh: .../ssh.sock [mux]`."""
@@ -81,19 +81,19 @@ UNITS = {
     "rootlesskit.service": "docker",
     "podman.service": "podman",
 }
-"""Services of engines. To stop one ends all its containers, so that is never the first advice."""
+"""Services of engines. Stopping one stops all its containers, so that is never the first remedy."""
 
 SCOPES = {"docker": "docker", "libpod": "podman", "cri-containerd": "kubernetes",
           "crio": "kubernetes"}  # fmt: skip
-"""What the control group of a container begins with, by the runtime that names it."""
+"""Prefixes of a container's control group, with the engine."""
 
 
 CONMON, SHIM = "conmon", "containerd-shim"
-"""The monitors of containers: podman's, and how the names of containerd's begin
+"""The monitors of containers: podman's, and the prefix of containerd's
 (``containerd-shim-runc-v2``)."""
 
 NAMESPACES = {"moby": "docker", "k8s.io": "kubernetes"}
-"""Who has which namespace of containerd, as its shim is told it; the others are nerdctl's
+"""Namespaces of containerd, as in a shim's arguments, with the engine; the others are nerdctl's
 (github.com/containerd/containerd/blob/main/docs/namespaces.md)."""
 
 
@@ -105,24 +105,24 @@ def engine_of_process(process: Process) -> str:
 
 
 def _names(process: Process) -> tuple[str, ...]:
-    """Return what a process calls itself, what was executed, and as what it was called."""
+    """Return the name of a process, of its executable, and of its first argument."""
     return (process.name, program(process), *map(base_name, process.argv[:1]))
 
 
 def is_monitor(process: Process) -> bool:
-    """Say whether an engine has this above the processes of a container: all below it are inside.
+    """Return whether this is the monitor of a container: its descendants run in the container.
 
-    Told by names alone, which may be anybody's: that only takes away.
+    Only names are compared, which any process can choose: they only forbid.
     """
     return any(name == CONMON or name.startswith(SHIM) for name in _names(process))
 
 
-def monitored(monitor: Process) -> tuple[str, str, str]:
-    """Return engine, id and name of a monitor's container, by its words; empty what they lack.
+def monitored_container(monitor: Process) -> tuple[str, str, str]:
+    """Return engine, id and name of a monitor's container, by its arguments; empty where unknown.
 
     conmon(8) has ``-c ID -n NAME``, a shim ``-namespace NAMESPACE -id ID``
     (github.com/containerd/containerd/blob/main/core/runtime/v2/README.md). One shim of kubernetes
-    has all containers of a pod, and the id of that.
+    serves all containers of a pod, with the id of the pod.
     """
     if CONMON in _names(monitor):
         engine, names = "podman", values_of(monitor.argv, "-n", "--name")
@@ -135,17 +135,17 @@ def monitored(monitor: Process) -> tuple[str, str, str]:
 
 
 def _is_machine_mux(process: Process) -> bool:
-    """Say whether this is the ssh of lima (colima, Rancher) that carries a machine's ports."""
+    """Return whether this is the ssh of lima (colima, Rancher) that forwards a machine's ports."""
     words = " ".join(process.argv[:4])
     named = program(process) == "ssh" or words.startswith("ssh: ")
     return named and any(folder in words for folder in MACHINES)
 
 
 def container_of(cgroup: str) -> tuple[str, str] | None:
-    """Return engine and id of the container whose control group this is, if it is one's.
+    """Return engine and id of the container with this control group; None for another group.
 
-    systemd names it ``docker-<id>.scope`` or ``libpod-<id>.scope``; without systemd the folder
-    ``/docker/<id>`` does it. podman keeps a group of its own inside (``.../container``).
+    systemd names it ``docker-<id>.scope`` or ``libpod-<id>.scope``; without systemd it is the
+    folder ``/docker/<id>``. podman has a group of its own inside (``.../container``).
     """
     parts = cgroup.split("/")
     for at, part in enumerate(parts):
@@ -162,15 +162,15 @@ def is_identity(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Say whether an engine gives such a name, which in a command is never taken for an option."""
+    """Return whether it is a container name, which a command never takes for an option."""
     return text[:1].isalnum()
 
 
 def engine_of(hidden: HiddenSocket, port: int) -> str:
-    """Return the engine behind a socket whose process could not be read; empty if none is seen.
+    """Return the engine behind a socket whose process could not be read; empty if none is found.
 
-    A forwarder of docker is root's: its descriptors cannot be read, and its control group is that
-    of the engine. Its words can, and tell the port.
+    A forwarder of docker belongs to root: its descriptors cannot be read, and its control group is
+    that of the engine. Its arguments can be read, and name the port.
     """
     for process in hidden.likely:
         if port in forwarded(process.argv):
@@ -182,22 +182,22 @@ def engine_of(hidden: HiddenSocket, port: int) -> str:
 
 
 def forwarded(argv: tuple[str, ...]) -> set[int]:
-    """Return the port that the words of a docker-proxy name (``-host-port 8000``), as a set."""
+    """Return the port in the arguments of a docker-proxy (``-host-port 8000``), as a set."""
     if not argv or base_name(argv[0]) not in ("docker-proxy", "rootlesskit-docker-proxy"):
         return set()
     words = (value for key, value in pairwise(argv) if key == "-host-port")
     return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}
 
 
-def unasked(container: Container, _: int) -> Container:
-    """Ask no engine."""
+def engine_not_asked(container: Container, _: int) -> Container:
+    """Return the container as it is; no engine is asked."""
     return container
 
 
-def shown(holding: HolderSearch) -> HolderSearch:
-    """Return a holding in which hidden forwarders are holders like others.
+def with_forwarders(holding: HolderSearch) -> HolderSearch:
+    """Return a search in which hidden forwarders are holders like others.
 
-    That is a claim and no proof, and safe: who is taken for a forwarder is never signalled.
+    They are not proven holders, which is safe: a forwarder is never signalled.
     """
     found = [(hidden, forwarder_of(hidden)) for hidden in holding.hidden]
     more = [Holder(it, (hidden.socket.inode,)) for hidden, it in found if it is not None]
@@ -206,9 +206,9 @@ def shown(holding: HolderSearch) -> HolderSearch:
 
 
 def forwarder_of(hidden: HiddenSocket) -> Process | None:
-    """Return the process that forwards a hidden socket, if one shows itself.
+    """Return the process that forwards a hidden socket, if one is found.
 
-    A socket has the uid of who made it, so nobody passes for the forwarder of another user.
+    A socket has the uid of its creator, so a process of another user is never taken for it.
     """
     port = hidden.socket.local.port
     engine = engine_of(hidden, port)
@@ -217,19 +217,19 @@ def forwarder_of(hidden: HiddenSocket) -> Process | None:
     return next((process for process in (*named, *fit) if engine), None)
 
 
-def contained(
+def with_containers(
     plan: Sequence[StopTarget], ports: Mapping[int, int], viewer: CurrentUser, named: Named
 ) -> tuple[StopTarget, ...]:
-    """Return a plan in which forwarders have their containers' names, one target for each.
+    """Return a stop plan with the containers of its forwarders, one target for each container.
 
     Docker starts two forwarders for one port, on IPv4 and IPv6; its desktop editions have one
     process for all ports of all containers.
 
     Args:
-        plan: what has to end.
+        plan: what has to stop.
         ports: the port of each socket in question, by inode.
-        viewer: who asks the engine.
-        named: returns a container with what its engine says about a port.
+        viewer: the user that asks the engine.
+        named: returns a container with its engine's answer about a port.
     """
     found: dict[object, StopTarget] = {}
     for target in plan:
@@ -246,24 +246,24 @@ def contained(
 def _parts(
     target: StopTarget, ports: Mapping[int, int], viewer: CurrentUser, named: Named
 ) -> Iterator[tuple[object, StopTarget]]:
-    """Yield a target as it is, or for each port that it forwards; each under what makes it one."""
-    forwarder, uid = target.standing, target.process.uid
-    if not isinstance(forwarder, Container) or forwarder.said != "unasked":
+    """Yield a target as it is, or one for each forwarded port; each with the key that merges it."""
+    forwarder, uid = target.kind, target.process.uid
+    if not isinstance(forwarder, Container) or forwarder.engine_answer != "unasked":
         yield target.process.key, target
         return
     inodes = [inode for member in target.members for inode in member.inodes]
     for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
         own = forwarder.engine, uid
-        container = named(forwarder, port) if _answers(*own, viewer) else forwarder
+        container = named(forwarder, port) if _is_reachable(*own, viewer) else forwarder
         holders = (m.replace(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
                    for m in target.members)  # fmt: skip
         members = tuple(member for member in holders if member.inodes)
         key = (*own, container.identity or port)
-        yield key, target.replace(standing=container, members=members)
+        yield key, target.replace(kind=container, members=members)
 
 
-def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
-    """Say whether the engine that we would ask is the one of this forwarder.
+def _is_reachable(engine: str, uid: int, viewer: CurrentUser) -> bool:
+    """Return whether the engine that devports can ask is the one of this forwarder.
 
     podman knows the containers of its caller only, and so does docker where it runs without root.
     """
@@ -271,12 +271,12 @@ def _answers(engine: str, uid: int, viewer: CurrentUser) -> bool:
 
 
 FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
-"""For docker. Not `{{json .}}`: that asks for the size of every container, which takes seconds."""
+"""For docker. Not `{{json .}}`: that computes the size of every container, which takes seconds."""
 FIELDS = 4
 STOP_TIMEOUT_FORMAT = "{{.Config.StopTimeout}}"
-"""For `inspect` of both (docs.docker.com/reference/api/engine, podman-inspect(1))."""
+"""For `inspect` of both engines (docs.docker.com/reference/api/engine, podman-inspect(1))."""
 LONGEST_STOP = 3600
-"""Seconds that we wait for a container at most: one may be made to have all the time it wants."""
+"""Seconds to wait for a container at most: some have no limit."""
 
 
 def docker(raw: bytes, port: int) -> tuple[Published, ...]:
@@ -292,7 +292,7 @@ def docker(raw: bytes, port: int) -> tuple[Published, ...]:
 
 
 def _own_name(names: str) -> str:
-    """Return a container's own name of those that links gave it: ``web/db,db`` (docker-run(1))."""
+    """Return the container's own name among its links: ``web/db,db`` (docker-run(1))."""
     return next((name for name in names.split(",") if "/" not in name), names)
 
 
@@ -313,7 +313,7 @@ def _span(first: str, last: str) -> set[int]:
 
 
 def podman(raw: bytes, port: int) -> tuple[Published, ...] | None:
-    """Return the containers that publish a TCP port, from ``--format json``; None if it is none."""
+    """Return the containers that publish a TCP port, from ``--format json``; None if invalid."""
     import json  # only where podman forwards
 
     try:
@@ -343,7 +343,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _mapped(entry: Any) -> range:
-    """Return the host's ports of one mapping: ``range`` of them from ``host_port`` on."""
+    """Return the host's ports of one mapping: ``range`` ports from ``host_port``."""
     facts = entry if isinstance(entry, dict) else {}
     first, number = facts.get("host_port"), facts.get("range", 1)
     if facts.get("protocol", "tcp") != "tcp" or type(first) is not int or type(number) is not int:
@@ -352,9 +352,9 @@ def _mapped(entry: Any) -> range:
 
 
 def stop_timeout(raw: bytes) -> int:
-    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`; as usual where there is none.
+    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`, else the default.
 
-    docker says ``<nil>`` where the container has no time of its own, and -1 where it has no end.
+    docker prints ``<nil>`` for a container without a timeout of its own, and -1 for no limit.
     """
     text = raw.decode("ascii", "replace").strip()
     if not text.removeprefix("-").isdecimal():

@@ -1,10 +1,10 @@
-"""How the port gets from us to the server, and why.
+"""How the port gets from devports to the server.
 
-`fd`: it inherits the socket. `hook`: its own bind is answered by us, over a private socket.
-`beside`: our reservation stays beside its own bind until it listens. `bare`: released, then
-started at once. Which servers take a socket was measured; each function says the version. One is
-handed it only where its own words name the address that was declared: who is told to listen on
-0.0.0.0 must not find itself on 127.0.0.1.
+`fd`: the server inherits the socket. `hook`: a hook in the server asks devports over a private
+socket when a bind fails. `beside`: the reservation stays beside the server's bind until it listens.
+`bare`: released, then started at once. The servers that accept a socket were measured; each
+function names the version. A server gets a socket only where its command names the declared
+address: a server told to listen on 0.0.0.0 must not listen on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ NODE = frozenset(
     " cross-env ng vue-cli-service svelte-kit remix gatsby storybook".split()
 )
 NOT_HOOKABLE = frozenset("granian robyn bun bunx deno".split())
-"""Written for Python or Node, and binding where no module of either language is asked."""
+"""Programs for Python or Node that bind without a module of either language."""
 
 
 class SocketHandoff(Frozen):
-    """How a server is told to take the socket.
+    """How to make a server use an inherited socket.
 
     Attributes:
-        argv: its own words, and in a plan the whole command; `mark(0)` stands for the first
-            descriptor's number.
-        env: variables to set, marks in them likewise.
-        how: the words or the variable, for the screen.
-        listening: whether it never calls listen(2) itself, so that the socket has to listen.
-        asked: whether this is done only where the configuration asks for it: it costs something.
-        scheme: that of its address, `http` or `https`, if with a socket it no longer says it.
+        argv: its arguments, and in a plan the whole command; `mark(0)` stands for the number of the
+            first descriptor.
+        env: variables to set, with marks likewise.
+        how: the arguments or the variable, for messages.
+        listening: whether the socket has to listen, because the server never calls listen(2).
+        asked: whether only the configuration enables it, because it has a drawback.
+        scheme: `http` or `https`, where the server prints no address with a socket.
     """
 
     argv: tuple[str, ...]
@@ -72,7 +72,7 @@ class SocketHandoff(Frozen):
 
 
 class HandoffPlan(Frozen):
-    """The way, and `bare` behind it if it may follow; `handed` is there where it is `fd`."""
+    """The handoff mode, and `bare` if it may follow; `handed` is set where the mode is `fd`."""
 
     ways: tuple[HandoffMode, ...]
     handed: SocketHandoff | None = None
@@ -85,20 +85,20 @@ def plan_handoff(
     endpoints: tuple[Endpoint, ...],
     interpreter: str = "",
 ) -> HandoffPlan:
-    """Decide how the port gets to the server.
+    """Choose the handoff mode.
 
     Args:
-        service: what it asks for.
+        service: the service, with the mode that it asks for.
         argv: its command, filled, with `mark(0)` for `{fd}`.
         env: its variables, likewise.
         endpoints: those of its first port.
-        interpreter: the program that the command's first line names, empty if none.
+        interpreter: the interpreter in the script's first line, empty if none.
 
     Raises:
-        DevportsError: it asks for a way that is not possible.
+        DevportsError: the mode that it asks for is not possible.
     """
     launching = launching_of(argv)
-    taking = taken(AdapterRequest(launching, env, service.spec.host, endpoints))
+    taking = socket_arguments(AdapterRequest(launching, env, service.spec.host, endpoints))
     wants_number = any(mark(0) in text for text in (*argv, *env.values()))
     if isinstance(taking, str):
         if wants_number or service.handoff == "fd":
@@ -124,8 +124,8 @@ def plan_handoff(
     return HandoffPlan(("hook" if is_hookable(launching, interpreter) else "beside", "bare"))
 
 
-def taken(request: AdapterRequest) -> SocketHandoff | str:
-    """Return how the server takes the socket, or why it does not."""
+def socket_arguments(request: AdapterRequest) -> SocketHandoff | str:
+    """Return how the server uses the socket, or why it cannot."""
     launching = request.launching
     if launching.loser:
         return f"`{launching.loser}` does not pass file descriptors to its children"
@@ -147,10 +147,10 @@ def taken(request: AdapterRequest) -> SocketHandoff | str:
 
 
 def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
-    """Say whether the program is known to be Python or Node, so that a module of ours gets in.
+    """Return whether the program is known to be Python or Node, so that it loads a hook.
 
-    What is not known binds beside our reservation: to hold the port against a server that cannot
-    ask for it would cost it a start.
+    Any other program binds beside the reservation: a reservation that excludes a server without a
+    hook would cost it a start.
     """
     names = {launching.name, base_name(interpreter), *map(base_name, launching.lead[:1])}
     if launching.isolated or names & NOT_HOOKABLE:
@@ -163,35 +163,35 @@ def is_hookable(launching: ParsedCommand, interpreter: str) -> bool:
     )
 
 
-def numbered(text: str, numbers: Sequence[int]) -> str:
-    """Return a text with the numbers of the descriptors in it."""
+def fill_descriptors(text: str, numbers: Sequence[int]) -> str:
+    """Return a text with marks replaced by the numbers of descriptors."""
     for index, number in enumerate(numbers):
         text = text.replace(mark(index), str(number))
     return text
 
 
 VARIABLE = "DEVPORTS_HOOK"
-"""How a hook learns of us: `TOKEN PORT,PORT... FOLDER`; without it a hook does nothing. In the
-folder it asks by the socket `ask` about these ports, and tells what it sees by the FIFO `tell`."""
+"""The hook reads `TOKEN PORT,PORT... FOLDER` from it; without it a hook does nothing. The hook asks
+about these ports through the socket `ask` in the folder, and reports through the FIFO `tell`."""
 LONGEST = 256
-"""Bytes of a question at most."""
+"""Bytes of a request at most."""
 YES, RETRY, NO = b"yes\n", b"retry\n", b"no\n"
-"""A socket comes with the answer; bind again, nothing of ours is in the way; leave it failed."""
+"""Replies: a socket is attached; bind again, no reservation is in the way; leave it failed."""
 
 
 class HookRequest(Frozen):
     """A bind that failed.
 
-    `adopts`: a socket of ours, bound to the same address, will do instead; otherwise our hold has
-    to go, so that the server's own bind succeeds.
+    `adopts`: the hook accepts a reserved socket, bound to the same address, instead; otherwise
+    devports has to release the reservation before the server's bind succeeds.
     """
 
     endpoint: Endpoint
     adopts: bool
 
 
-def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | None:
-    """Read a question, `TOKEN adopt|bind ADDRESS PORT`; None for whatever else may come."""
+def parse_request(line: bytes, token: str, ports: Collection[int]) -> HookRequest | None:
+    """Parse a request, `TOKEN adopt|bind ADDRESS PORT`; return None for anything else."""
     words = line.decode("ascii", "replace").split()
     if len(words) != 4 or words[0] != token or words[1] not in ("adopt", "bind"):  # noqa: PLR2004
         return None
@@ -202,7 +202,7 @@ def ask_of(line: bytes, token: str, ports: Collection[int]) -> HookRequest | Non
 
 
 LONGEST_FACT = 512
-"""Bytes of a line on the FIFO at most: so much is written at once everywhere (PIPE_BUF)."""
+"""Bytes of a line on the FIFO at most; PIPE_BUF allows as many in one write on every system."""
 LANGUAGES = ("python", "node")
 HIGHEST_PID, HIGHEST_ERRNO = 2**22, 4095
 """Linux's limits (proc(5), pid_max; include/linux/err.h); those of macOS are lower."""
@@ -212,7 +212,7 @@ LAUNCHERS = LOSES | frozenset("pnpm pnpx yarnpkg corepack nodemon".split())
 
 
 class HookHello(Frozen):
-    """A program that has loaded a hook says so, first of all. `script`: the end of its path."""
+    """The first report of a program that has loaded a hook. `script`: the end of its path."""
 
     pid: int
     language: str
@@ -220,26 +220,26 @@ class HookHello(Frozen):
 
     @property
     def is_launcher(self) -> bool:
-        """Whether it is there to start the program, and is not the program itself."""
+        """Whether it starts the program, and is not the program itself."""
         stem = base_name(self.script).partition(".")[0]
         return stem.removesuffix("-cli") in LAUNCHERS or stem.startswith("yarn-")
 
 
 class FailedBind(Frozen):
-    """A bind, or Node's `listen`, of any TCP port that failed in a hooked program for good."""
+    """A bind, or Node's `listen`, of any TCP port that finally failed in a hooked program."""
 
     pid: int
     endpoint: Endpoint
     errno: int
 
 
-def says_hello_late(name: str) -> bool:
-    """Say whether a program of this name has our hook as soon as it has begun: a busy machine."""
+def loads_hook(name: str) -> bool:
+    """Return whether such a program loads the hook at once: without a report it is slow."""
     return is_python(name) or name in ("node", "nodejs")
 
 
-def fact_of(line: bytes) -> HookHello | FailedBind | None:
-    """Read what a hook tells; None for whatever else may come.
+def parse_report(line: bytes) -> HookHello | FailedBind | None:
+    """Parse a report of a hook; return None for anything else.
 
     `hello PID LANGUAGE SCRIPT` | `fail PID tcp ADDRESS PORT ERRNO`
     """
@@ -258,28 +258,28 @@ def fact_of(line: bytes) -> HookHello | FailedBind | None:
 
 
 def refused_elsewhere(failed: Sequence[FailedBind], ports: Collection[int]) -> FailedBind | None:
-    """Return the last bind of a port that is none of `ports` and failed, if of those none did."""
+    """Return the last failed bind of a port outside `ports`, if no bind of `ports` failed."""
     if any(bind.endpoint.port in ports for bind in failed):
         return None
     return failed[-1] if failed else None
 
 
 def variable(token: str, ports: Iterable[int], folder: str) -> str:
-    """Return the value of `VARIABLE`; without ports a hook only tells."""
+    """Return the value of `VARIABLE`; without ports a hook only reports."""
     return f"{token} {','.join(map(str, sorted(set(ports))))} {folder}"
 
 
 def node_options(before: str, path: str) -> str:
     """Return NODE_OPTIONS with one more module to load first (nodejs.org/api/cli.html).
 
-    What stands there already stays; a path may hold spaces in quotes, with backslashes escaped.
+    Its present value stays; a path may hold spaces in quotes, with backslashes escaped.
     """
     escaped = path.replace("\\", "\\\\").replace('"', '\\"')
     return f'{before} --require "{escaped}"'.lstrip()
 
 
 def python_path(before: str, folder: str) -> str:
-    """Return PYTHONPATH with a folder before everything else."""
+    """Return PYTHONPATH with a folder in front."""
     return f"{folder}:{before}" if before else folder
 
 
@@ -290,7 +290,7 @@ class AdapterRequest(Frozen):
     """What is to be handed over: a command, its variables, the declared endpoints.
 
     `host` is the declared one as it was written; a name that stands for one of two addresses only
-    is never taken for both.
+    does not match both.
     """
 
     launching: ParsedCommand
@@ -316,10 +316,10 @@ class AdapterRequest(Frozen):
     def option_mismatch(
         self, host: tuple[str, ...], port: tuple[str, ...], default: str, variables: str = ""
     ) -> str:
-        """Return the same for the address that these two options say, or variables, or nobody.
+        """Return the same for the address in these two options, or in variables, or the default.
 
-        `variables`: how the names of those begin; empty if there are none. The host is by default
-        127.0.0.1, the port `default`.
+        `variables`: the prefix of their names; empty if there are none. The default host is
+        127.0.0.1, the default port `default`.
         """
         env = self.env if variables else {}
         hosts = values_of(self.args, *host) or (env.get(f"{variables}HOST", LOCALHOST),)
@@ -329,14 +329,14 @@ class AdapterRequest(Frozen):
 
 
 def mark(index: int) -> str:
-    """Return what stands for a descriptor's number until there is one; no word can hold a NUL."""
+    """Return the placeholder of a descriptor's number; no argument can contain a NUL."""
     return f"\0fd{index}\0"
 
 
 def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
     """`--fd N`, with --reload and --workers too (uvicorn 0.54); UVICORN_FD would be inherited.
 
-    It then runs on "socket ('127.0.0.1', 8000)", which nobody can click.
+    uvicorn then prints "socket ('127.0.0.1', 8000)", which is no link.
     """
     args, env = request.args, request.env
     names = ("--fd", "--uds")
@@ -353,11 +353,12 @@ def _uvicorn(request: AdapterRequest) -> SocketHandoff | str:
 def _binds(request: AdapterRequest) -> SocketHandoff | str:
     """`--bind fd://N` in place of each address (gunicorn 27, hypercorn 0.18).
 
-    Where none is named, hypercorn has one of its own unless a file says another; gunicorn's would
-    be $PORT on every address, or what a file says.
+    Without an address, hypercorn has a default unless a file names another; gunicorn's would be
+    $PORT on every address, or that of a file.
 
-    Listening, though both call listen(2) themselves: they set SO_REUSEADDR on it right before, and
-    in between another server can bind beside a socket that only is bound (seen in 1 of 3 starts).
+    The socket listens, though both call listen(2) themselves: they set SO_REUSEADDR on it right
+    before, and in between another server can bind beside a socket that is only bound (seen in 1 of
+    3 starts).
     """
     named = values_of(request.args, "--bind", "-b")
     if request.launching.name == "hypercorn" and not values_of(request.args, "--config", "-c"):
@@ -372,7 +373,7 @@ def _binds(request: AdapterRequest) -> SocketHandoff | str:
 
 
 def _daphne(request: AdapterRequest) -> SocketHandoff | str:
-    """`--fd N`, listening only (daphne 4.2); an address beside it would be bound as well."""
+    """`--fd N`, listening only (daphne 4.2); an address in the command would be bound as well."""
     args = request.args
     if values_of(args, "--fd", "-e", "--endpoint", "-u"):
         return "its command already names a socket"
@@ -383,9 +384,9 @@ def _daphne(request: AdapterRequest) -> SocketHandoff | str:
 
 
 def _flask(request: AdapterRequest) -> SocketHandoff | str:
-    """Werkzeug's own way to its reloader's child: listening only, and it says no address then.
+    """Werkzeug's protocol for its reloader's child: listening only, and it prints no address then.
 
-    With the reloader the child ends with code 3 on a change, for a parent that is not there.
+    With the reloader the child exits with code 3 on a change, for a parent that does not exist.
     """
     args, env = request.args, request.env
     if "run" not in args:
@@ -401,7 +402,7 @@ def _flask(request: AdapterRequest) -> SocketHandoff | str:
 
 
 def _puma(request: AdapterRequest) -> SocketHandoff | str:
-    """PUMA_INHERIT_0, listening only, for the very address of `-b` (puma 5.6)."""
+    """PUMA_INHERIT_0, listening only, for exactly the address of `-b` (puma 5.6)."""
     named = values_of(request.args, "--bind", "-b")
     if len(named) != 1 or not named[0].startswith("tcp://"):
         return "its command has no bind address"
@@ -413,7 +414,7 @@ def _puma(request: AdapterRequest) -> SocketHandoff | str:
 
 
 def _nginx(request: AdapterRequest) -> SocketHandoff | str:
-    """NGINX, listening only (nginx 1.22); whether its file names the same address, nobody sees."""
+    """NGINX, listening only (nginx 1.22); the address in its file is not compared."""
     if len(request.endpoints) != 1:
         return "it would need two sockets"
     value = f"{mark(0)};"
@@ -432,4 +433,4 @@ SOCKET_ADAPTERS: dict[str, SocketAdapter] = {
 }
 
 CALLS_LISTEN = frozenset("uvicorn node".split())
-"""Those that call listen(2) on a socket they were handed and leave it exclusive until then."""
+"""Servers that call listen(2) on an inherited socket and leave it exclusive until then."""

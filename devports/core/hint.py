@@ -1,7 +1,7 @@
-"""Advice: words, and the commands of ours in them as lists of arguments.
+"""Advice: text that contains commands of devports as lists of arguments.
 
-Who gives advice names the service and no file; who shows it says which configuration was acted
-on, so that a command that is copied does not act on another one, or on none.
+The source of an advice names the service and no file; `text_of` adds the configuration, so that a
+copied command uses the same file.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     Advice: TypeAlias = "str | Hint"
 
 ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate")
-"""Commands that read or write a configuration, whatever stands behind them."""
+"""Commands that read or write a configuration, with any arguments."""
 ABOUT_TARGETS = ("free", "check", "wait")
 """Commands that read one for a service, and none for a port."""
 
 
 class OwnCommand(Frozen):
-    """A command of ours: its arguments, the sub-command first.
+    """A devports command: its arguments, the subcommand first.
 
-    `sudo`: for root, whose PATH under sudo has no folder of a user's.
+    `sudo`: for root, whose PATH under sudo has no folder of a user.
     """
 
     args: tuple[str, ...]
@@ -32,27 +32,26 @@ class OwnCommand(Frozen):
 
 
 class Hint(Frozen):
-    """Words, and the commands of ours between them."""
+    """Text parts and the devports commands between them."""
 
     parts: tuple[str | OwnCommand, ...]
 
 
-def ours(*args: str) -> OwnCommand:
-    """Return the command of ours with these arguments."""
+def own_command(*args: str) -> OwnCommand:
     return OwnCommand(args)
 
 
 def hint(*parts: str | OwnCommand) -> Hint:
-    """Return advice: `hint("run ", ours("free", "web"), ", then start again")`."""
+    """Return advice: `hint("run ", own_command("free", "web"), ", then start again")`."""
     return Hint(parts)
 
 
 def text_of(advice: Advice | OwnCommand, config: str = "") -> str:
-    """Return advice as it is shown, in a sentence with its commands in backticks.
+    """Return advice as a sentence with its commands in backticks.
 
     Args:
-        advice: what to do, or one command alone, which is copied as it is.
-        config: the file that `--config` named, empty for the nearest.
+        advice: what to do, or one command alone, which is printed without backticks.
+        config: the file of `--config`, empty for the nearest.
     """
     if isinstance(advice, str):
         return advice
@@ -65,7 +64,7 @@ def text_of(advice: Advice | OwnCommand, config: str = "") -> str:
 
 
 def add_config_option(args: tuple[str, ...], config: str) -> tuple[str, ...]:
-    """Return arguments of ours for the file `config`, where they want one and name none."""
+    """Return arguments with `--config FILE`, where the command reads one and has none."""
     name, *more = args
     if not config or "--config" in more or "--help" in more:
         return args
@@ -76,5 +75,5 @@ def add_config_option(args: tuple[str, ...], config: str) -> tuple[str, ...]:
 
 
 def is_port(word: str) -> bool:
-    """Say whether a target is a port or an address, as `parse_target` takes it."""
+    """Return whether a target is a port or an address, as `parse_target` does."""
     return word.isdecimal() or ":" in word

@@ -1,4 +1,4 @@
-"""What kind of process a holder is, as values; `core.classify` decides which."""
+"""Kinds of holders, as values; `core.classify` selects one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class CurrentUser(Frozen):
-    """Who is asking: effective uid, the invoking user's uid under sudo, our own process line.
+    """The user of this command: effective uid, the uid before sudo, the ancestors of devports.
 
-    `cgroup` is our own control group: in a unit of our own (a CI runner, cron) its other
-    processes are neighbours, not services.
+    `cgroup` is the control group of devports: inside a unit (a CI runner, cron) its other processes
+    are neighbours, not services.
     """
 
     uid: int
@@ -39,8 +39,8 @@ class OrdinaryProcess(Frozen):
 class RunInfo(Frozen):
     """A `devports run`, from its record.
 
-    `left`: it has died, and this is the server it left. `patience`: seconds that it may need to
-    end its server by itself.
+    `left`: it was killed, and its server is orphaned. `patience`: seconds that it may need to stop
+    its server.
     """
 
     key: ProcessKey
@@ -55,43 +55,43 @@ class RunInfo(Frozen):
 
 
 def run_target(run: str) -> str:
-    """Return what `devports free` calls the run of a record: its service, or its port."""
+    """Return the target of `devports free` for a run of a record: its service, or its port."""
     name, _, port = run.partition(":")
     return port or name
 
 
 def run_name(run: str) -> str:
-    """Return what the run of a record serves: the service, or the program of a typed command."""
+    """Return the service of a run of a record, or the program of a typed command."""
     return run.partition(":")[0]
 
 
 def run_words(run: str) -> str:
-    """Return what a person types behind `devports run` for the run of a record.
+    """Return the arguments of `devports run` for a run of a record.
 
-    No service has a colon in its name; a command that is in no configuration is called by its
-    program and port, `uvicorn:8000`.
+    No service has a colon in its name; a typed command is recorded by its program and port,
+    `uvicorn:8000`.
     """
     name, colon, port = run.partition(":")
     return f"--port {port} -- {name}" if colon else name
 
 
 class DevportsRun(Frozen):
-    """Started by a devports run."""
+    """A process of a devports run."""
 
     run: RunInfo
 
 
 class Place(Frozen):
-    """The top folder of a checkout and its branch; or a project's folder, where there is no git."""
+    """The top folder of a checkout and its branch; or a project's folder without git."""
 
     folder: str
     branch: str = ""
 
 
 class OtherCheckout(Frozen):
-    """Of another checkout of this repository (`sibling`), or of another project.
+    """A process of another checkout of this repository (`sibling`), or of another project.
 
-    `run`: the devports run that started it, if one did. `here`: where who asks is.
+    `run`: the devports run that started it, if one did. `here`: the place of this command.
     """
 
     relation: Relation
@@ -105,22 +105,23 @@ class OtherCheckout(Frozen):
         return self.relation == "sibling" or (self.run is not None and not self.run.left)
 
 
-def run_behind(standing: HolderKind) -> RunInfo | None:
-    """Return the devports run that a process is of, or was left by."""
-    return standing.run if isinstance(standing, DevportsRun | OtherCheckout) else None
+def run_behind(kind: HolderKind) -> RunInfo | None:
+    """Return the devports run, live or killed, that started the process."""
+    return kind.run if isinstance(kind, DevportsRun | OtherCheckout) else None
 
 
 class OtherUser(Frozen):
-    """A process of another user. `permitted`: we could signal it (we are root)."""
+    """A process of another user. `permitted`: devports may signal it (it runs as root)."""
 
     user: str
     permitted: bool
 
 
 class Tunnel(Frozen):
-    """A process of the same user whose only job is to forward the port.
+    """A process of the same user that only forwards the port.
 
-    `kind` are the words that start such a one; `stop` closes it by its own command, if it has one.
+    `kind`: the command that starts such a tunnel. `stop`: the command that closes it, if it has
+    one.
     """
 
     kind: str
@@ -128,9 +129,9 @@ class Tunnel(Frozen):
 
 
 class SupervisedService(Frozen):
-    """A supervisor would start it again: `stop` is the command that ends it for good.
+    """A process that a supervisor would restart. `stop`: the command that stops it permanently.
 
-    `unit` is its name there. Where it could not be read it is empty, and `stop` lists the names.
+    `unit`: its name there. Where that is not readable it is empty, and `stop` lists the names.
     """
 
     by: str
@@ -139,39 +140,39 @@ class SupervisedService(Frozen):
 
 
 SHORT_ID = 12
-"""Digits of a container's id that engines show and take for the whole."""
+"""Digits of a container id that engines print and accept."""
 
 
 STOP_TIMEOUT = 10
-"""Seconds that engines give a container to end by itself where nobody has said another time
-(docker-stop(1), podman-stop(1))."""
+"""Seconds between stop signal and kill that engines give a container by default (docker-stop(1),
+podman-stop(1))."""
 
 
 class Container(Frozen):
-    """A process of a container, or the forwarder of its port: the engine stops it, no signal does.
+    """A process of a container, or the forwarder of its port: the engine stops it, never a signal.
 
-    To end a forwarder leaves a container that runs and cannot be reached.
+    Stopping a forwarder would leave a running container that cannot be reached.
 
     Attributes:
         engine: docker, podman, nerdctl or kubernetes.
-        name: of the container, by the engine's own answer. Of one that it runs inside: the name by
-            its monitor's words, or else the short id; empty where neither is known.
-        image: the same of its image.
+        name: of the container, by the engine's answer. For a process inside: the name in its
+            monitor's arguments, or else the short id; empty where neither is known.
+        image: its image, by the same source.
         identity: its whole id, where it is the only one that publishes the port.
-        said: what the engine answered. "inside" needs no answer: the control group tells, or the
-            monitor among the parents.
+        engine_answer: what the engine says. "inside" needs none: the control group or a monitor
+            names the container.
         names: of all that publish the port, where there are several.
-        complaint: why the engine gave no answer.
-        stop_timeout: seconds that its engine gives it to end by itself, before it is killed.
+        engine_error: why the engine gave no answer.
+        stop_timeout: seconds between its stop signal and the kill.
     """
 
     engine: str
     name: str = ""
     image: str = ""
     identity: str = ""
-    said: Said = "unasked"
+    engine_answer: Said = "unasked"
     names: tuple[str, ...] = ()
-    complaint: str = ""
+    engine_error: str = ""
     stop_timeout: int = STOP_TIMEOUT
 
     @property
@@ -181,16 +182,16 @@ class Container(Frozen):
 
     @property
     def stopping(self) -> tuple[str, ...]:
-        """The words that stop this container; none where it is not known which one it is."""
+        """The command that stops this container, as words; none where the container is unknown."""
         return (self.tool, "stop", self.name) if self.name else ()
 
     @property
     def stop(self) -> str:
-        """The same as a person types it."""
+        """The same command as text."""
         return " ".join(map(quote, self.stopping))
 
 
 class Protected(Frozen):
-    """Never ended by us, whatever the flags. `reason` completes "it is ..."."""
+    """A process that devports never stops. `reason` completes "it is ..."."""
 
     reason: str

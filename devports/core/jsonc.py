@@ -1,12 +1,12 @@
-"""JSON with comments and trailing commas: where everything stands, and how to change it. Pure.
+"""JSON with comments and trailing commas: where every value stands, and how to change it. Pure.
 
-The files of VS Code are edited by hand. To change one value and leave every other byte alone, a
-writer has to know offsets; no reader for Python that was tried keeps comments. Stricter than VS
-Code itself, which reads files with missing commas and braces: what cannot be read for certain must
-not be edited. The grammar is that of https://github.com/microsoft/node-jsonc-parser.
+The files of VS Code are edited by hand. To change one value and keep every other byte, a writer has
+to know offsets; no reader for Python that was tried keeps comments. Stricter than VS Code, which
+accepts missing commas and braces: only an unambiguous text may be edited. The grammar is that of
+https://github.com/microsoft/node-jsonc-parser.
 
-What changes a text takes a whole one that `parse` accepts, and returns the whole new one, which it
-accepts too. Indentation, line ends and the habit of a trailing comma are taken from the text.
+Functions that change a text take one that `parse` accepts, and return another one that it accepts.
+Indentation, line ends and trailing commas follow the text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Path: TypeAlias = tuple[Step, ...]
 
 DEEPEST = 100
-"""Brackets inside each other; VS Code's own files have about ten."""
+"""Nested brackets at most; VS Code's own files have about ten."""
 
 BOM = "\ufeff"
 COMMENT = r"//[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/"
@@ -40,7 +40,7 @@ LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class JsoncError(ValueError):
-    """The text is not what we understand. `line` and `column` count from 1."""
+    """The text is not valid. `line` and `column` count from 1."""
 
     def __init__(self, reason: str, text: str, offset: int) -> None:
         self.reason = reason
@@ -49,7 +49,7 @@ class JsoncError(ValueError):
 
 
 class Node(Frozen):
-    """A value and where it stands.
+    """A value and its position.
 
     Attributes:
         start, end: offsets in the text.
@@ -83,9 +83,9 @@ def place(text: str, offset: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=4)
 def parse(text: str) -> Node | None:
-    """Return what the text says; None if there is nothing but blanks and comments.
+    """Return the value of the text; None if it has only blanks and comments.
 
-    The last ones are remembered: between two edits a merge asks many questions of one text.
+    The last results are cached: between two edits a merge parses one text many times.
 
     Raises:
         JsoncError: it is not JSON with comments.
@@ -130,7 +130,7 @@ class _Reader:
             raise self.error("a value was expected", at)
         try:
             value = json.loads(match[0])
-        except ValueError:  # Python's bound, see sys.set_int_max_str_digits
+        except ValueError:  # Python's limit, see sys.set_int_max_str_digits
             raise self.error("a number with too many digits", at) from None
         return Node("scalar", at, match.end(), value)
 
@@ -158,7 +158,7 @@ class _Reader:
 
 
 def plain(node: Node | None) -> Any:
-    """Return the value without its places, as json.loads would."""
+    """Return the value without positions, as json.loads would."""
     if node is None or node.kind == "scalar":
         return node and node.value
     if node.kind == "array":
@@ -167,7 +167,7 @@ def plain(node: Node | None) -> Any:
 
 
 def find(node: Node | None, path: Path) -> Node | None:
-    """Return what stands at `path`; None if nothing does. Of equal keys the last counts."""
+    """Return the node at `path`; None if there is none. Of equal keys the last counts."""
     for step in path:
         if node is None:
             return None
@@ -177,7 +177,7 @@ def find(node: Node | None, path: Path) -> Node | None:
 
 
 def index_of(node: Node, step: Step) -> int | None:
-    """Return which of its items a key or a position means; None if there is no such item."""
+    """Return the index of the item for a key or a position; None if there is no such item."""
     if isinstance(step, int):
         return step if node.kind == "array" and 0 <= step < len(node.items) else None
     found = [i for i, item in enumerate(node.items) if item.key == step]
@@ -185,14 +185,14 @@ def index_of(node: Node, step: Step) -> int | None:
 
 
 def inside(value: object, *keys: str) -> Any:
-    """Return what stands inside objects; None where there is none, or something else."""
+    """Return the value at nested keys; None where there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def same(one: object, other: object) -> bool:
-    """Say whether two plain values are equal as JSON: 1 is not true, key order does not count."""
+    """Return whether two plain values are equal as JSON: 1 is not true, key order is ignored."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -209,20 +209,20 @@ _FIRST_INDENT = re.compile(
 )
 _BLANKS = re.compile(r"[ \t]*")
 _REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?(?=[ \t]*(?:[\r\n]|\Z))")
-"""Comments that stand behind something and end with its line."""
+"""Comments up to the end of the line."""
 _COMMENT = re.compile(COMMENT)
 _TO_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
 
 
 class Style(Frozen):
-    """How a text is laid out: one step of indentation, and the end of a line."""
+    """The layout of a text: one step of indentation, and the line end."""
 
     unit: str = "    "
     eol: str = "\n"
 
 
 def style_of(text: str) -> Style:
-    """Return the layout of a text; where it shows none, that of VS Code's own files."""
+    """Return the layout of a text; by default that of VS Code's own files."""
     end = LINE_END.search(text)
     eol = end[0] if end else Style.eol
     first = _FIRST_INDENT.search(text)
@@ -233,7 +233,7 @@ def style_of(text: str) -> Style:
 
 
 def written(value: object, style: Style, indent: str = "") -> str:
-    """Return a value as text whose further lines stand at `indent`: short ones on one line."""
+    """Return a value as text whose further lines are indented; short ones on one line."""
     line = _on_one_line(value)
     if len(line) <= WIDEST or not isinstance(value, dict | list):
         return line
@@ -260,10 +260,10 @@ def _name(key: str) -> str:
 
 
 def put(text: str, path: Path, value: object) -> str:
-    """Set the value at `path`, whose last step is a key or a position; a missing key is added.
+    """Return the text with the value at `path`, whose last step may be a new key.
 
     Raises:
-        KeyError: what `path` leads through is not there.
+        KeyError: a container in `path` does not exist.
     """
     *above, last = path
     container = _container(text, tuple(above))
@@ -278,7 +278,7 @@ def put(text: str, path: Path, value: object) -> str:
 
 
 def append(text: str, path: Path, *values: object) -> str:
-    """Add values to the array at `path`, behind its last one, in one edit.
+    """Return the text with values added to the end of the array at `path`, in one edit.
 
     Raises:
         KeyError: there is no array.
@@ -313,7 +313,7 @@ def _insert(text: str, container: Node, values: Sequence[object], name: str) -> 
 
 
 def _insert_first(text: str, container: Node, values: Sequence[object], name: str) -> str:
-    """Insert into brackets that hold nothing, or comments: those stay before it."""
+    """Insert into brackets that are empty or contain comments only, which stay in front."""
     style, outer = style_of(text), _indent_at(text, container.start)
     indent = outer + style.unit
     at = _last_comment(text, container.start + 1, container.end - 1)
@@ -323,7 +323,7 @@ def _insert_first(text: str, container: Node, values: Sequence[object], name: st
 
 
 def _last_comment(text: str, start: int, end: int) -> int:
-    """Return where the last comment between two offsets ends; `start` if there is none."""
+    """Return the end of the last comment between two offsets; `start` if there is none."""
     at = last = start
     while at < end:
         if text[at] == "/":
@@ -335,7 +335,7 @@ def _last_comment(text: str, start: int, end: int) -> int:
 
 
 def drop(text: str, path: Path) -> str:
-    """Remove the item at `path`. Comments around it stay; those inside it go with it.
+    """Return the text without the item at `path`. Comments around it stay, inside it they do not.
 
     Raises:
         KeyError: there is no such item.
@@ -350,33 +350,33 @@ def drop(text: str, path: Path) -> str:
     item = container.items[number]
     start, end = item.start, item.node.end
     comma = _comma_after(text, end)
-    if comma is None and number > 0:  # the one before becomes the last: its comma goes
+    if comma is None and number > 0:  # the previous item becomes the last one: no comma
         before = _comma_after(text, container.items[number - 1].node.end)
         assert before is not None  # noqa: S101  # two items have a comma between them
         text = text[:before] + text[before + 1 :]
         start, end = start - 1, end - 1
     elif comma is not None and not text[end:comma].strip():
         end = comma + 1
-    elif comma is not None:  # a comment stands before the comma, and stays
+    elif comma is not None:  # a comment before the comma stays
         text = text[:comma] + text[comma + 1 :]
     return _cut(text, start, end)
 
 
 def _only_blanks_around(text: str, container: Node) -> bool:
-    """Say whether brackets hold nothing but their one item: no comment that would have to stay."""
+    """Return whether brackets contain only their one item: no comment that would have to stay."""
     item = container.items[0]
     around = text[container.start + 1 : item.start] + text[item.node.end : container.end - 1]
     return not around.replace(",", "").strip()
 
 
 def _cut(text: str, start: int, end: int) -> str:
-    """Cut a piece out, with the lines that would be empty and the blanks that would be doubled."""
+    """Cut a range, with lines that would become empty and blanks that would be doubled."""
     begin = _line_start(text, start)
     alone = not text[begin:start].strip(" \t")
     rest = _TO_LINE_END.match(text, end)
     if alone and rest and begin:
         return text[:begin] + text[rest.end() :]
-    if alone and begin:  # a comment behind it moves to its place
+    if alone and begin:  # a comment behind it takes its place
         return text[:start] + text[end:].lstrip(" \t")
     return text[:start].rstrip(" \t") + text[end:]
 
@@ -389,7 +389,7 @@ def _comma_after(text: str, at: int) -> int | None:
 
 
 def _line_rest(text: str, at: int) -> int:
-    """Return the end of the comments that stand behind `at` on its line, if only they do."""
+    """Return the end of the comments after `at` on its line, if only comments follow."""
     match = _REST_OF_LINE.match(text, at)
     return match.end() if match else at
 
@@ -401,9 +401,6 @@ def _line_start(text: str, at: int) -> int:
 def _indent_at(text: str, at: int) -> str:
     match = _BLANKS.match(text, _line_start(text, at))
     return match[0] if match else ""
-
-
-# -- entries of lists
 
 
 def entries_of(text: str, *keys: str) -> list[tuple[Path, dict[str, Any]]]:
@@ -422,7 +419,7 @@ def entries_of(text: str, *keys: str) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
-    """Set the keys that differ, those of objects inside one by one; further keys stay."""
+    """Return the text with the differing keys of the object set, recursively; other keys stay."""
     for key, value in wanted.items():
         here = find(parse(text), (*path, key))
         if here is not None and same(plain(here), value):
@@ -437,12 +434,12 @@ def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
 def rename_references(
     text: str, lists: Sequence[str], keys: Sequence[str], renamed: Mapping[str, str]
 ) -> str:
-    """Let what names an entry of ours by its old name name it by its new one.
+    """Return the text with references to renamed entries updated.
 
     Args:
         text: of the file.
-        lists: keys of the lists whose entries name others.
-        keys: where in an entry a name, or a list of names, stands.
+        lists: keys of the lists whose entries refer to others.
+        keys: of an entry, with a name or a list of names.
         renamed: old to new.
     """
     for path, _ in entries_of(text, *lists):
@@ -463,7 +460,7 @@ def _rename_one(text: str, path: Path, renamed: Mapping[str, str]) -> str:
 
 
 def without(text: str, paths: Iterable[Path]) -> str:
-    """Remove entries of one list."""
+    """Return the text without these entries of one list."""
     for path in sorted(paths, reverse=True):
         text = drop(text, path)
     return text

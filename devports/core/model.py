@@ -1,7 +1,7 @@
-"""Sockets and processes, in the kernel's words, and what a person types for a port.
+"""Sockets and processes, in the kernel's terms, and targets of the command line.
 
-Plain text for addresses and constants for states: ``ipaddress`` and ``enum`` each cost half a
-Python start, and `devports check` must cost about one.
+Addresses are plain text and states constants: ``ipaddress`` and ``enum`` each cost half a Python
+start, and `devports check` must cost about one.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 CURRENT_USER = 1
-"""The uid of whoever asks, where the system does not number its users (Windows)."""
+"""The uid of the current user where the system does not number its users (Windows)."""
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, never bound
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""Where to reach what is bound to a wildcard."""
+"""The address that reaches a listener on a wildcard."""
 PRIVILEGED = 1024
-"""Ports below need a right, RFC 6335 6; on macOS only on a single address."""
+"""Ports below need a privilege, RFC 6335 6; on macOS only on a single address."""
 
 
 class Endpoint(Frozen):
@@ -61,7 +61,7 @@ class Endpoint(Frozen):
 
 
 DEBUGGER_PORT = "debug"
-"""Name of the further port that a debugger gets."""
+"""Name of the additional port for a debugger."""
 
 
 class PortSpec(Frozen):
@@ -75,7 +75,7 @@ class PortSpec(Frozen):
 
 
 class Socket(Frozen):
-    """One TCP socket whose *local* port is in question.
+    """A TCP socket whose *local* port is in question.
 
     Attributes:
         local: where it is bound.
@@ -84,10 +84,10 @@ class Socket(Frozen):
         inode: the socket's identity on Linux; 0 when no process has it (TIME_WAIT, orphans, a
             connection still in the accept queue).
         uid: of the process that made it; None where unknown or meaningless (inode 0).
-        v6only: whether an IPv6 wildcard leaves IPv4 alone; None where the source does not say.
+        v6only: whether an IPv6 wildcard excludes IPv4; None where the source does not say.
         cgroup: id of the control group in which it was made (Linux), 0 where unknown.
         expires: seconds until the kernel drops it (TIME_WAIT); None where it does not.
-        queue: connections on a listening socket that nobody has accepted yet.
+        queue: connections on a listening socket that no process has accepted yet.
     """
 
     local: Endpoint
@@ -102,7 +102,7 @@ class Socket(Frozen):
 
 
 class VisibilityGap(Frozen):
-    """Something that could not be seen, and what it hides."""
+    """Information that this user cannot read, and what it hides."""
 
     code: str
     detail: str
@@ -111,8 +111,8 @@ class VisibilityGap(Frozen):
 class Table(Frozen):
     """The sockets on the ports in question, and what the source of this table cannot show.
 
-    `shows_bound` is False where bound-but-not-listening sockets are invisible (Linux before 6.8,
-    /proc/net/tcp): there an empty table proves less.
+    `shows_bound` is False where sockets that are bound and not listening are invisible (Linux
+    before 6.8, /proc/net/tcp): there an empty table proves less.
     """
 
     sockets: tuple[Socket, ...]
@@ -131,7 +131,7 @@ class ProcessKey(Frozen):
 
 
 class JobControl(Frozen):
-    """A process among its terminal's others (credentials(7), tty_ioctl(4)).
+    """The job control of a process (credentials(7), tty_ioctl(4)).
 
     `group`: its process group. `foreground`: the group that reads the keys and gets Ctrl-C, -1 if
     there is none. `terminal`: the device's number, 0 for none.
@@ -143,12 +143,12 @@ class JobControl(Frozen):
 
 
 class Process(Frozen):
-    """What is shown and judged of a process. Strings come from outside: escape before printing.
+    """Facts about a process. Texts come from outside: escape them before printing.
 
-    `marks` are what supervisors have left in it: variables of its environment on Linux, and under
-    ``launchd`` the label of its job on macOS. Read of holders in a thorough look only. `job` is
-    None where the system does not tell. `serves`: it listens somewhere else than on the ports in
-    question; looked up of holders' parents before something is ended.
+    `environment_marks`: variables that supervisors set, on Linux, and under ``launchd`` the label
+    of its job on macOS; read only of holders in a thorough inspection. `job`: None where the system
+    does not tell. `listens_elsewhere`: it listens on other ports than those in question; read of
+    holders' ancestors before something is stopped.
     """
 
     key: ProcessKey
@@ -162,7 +162,7 @@ class Process(Frozen):
     state: str = "S"
     started: float = 0.0
     cgroup: str = ""
-    marks: tuple[tuple[str, str], ...] = ()
+    environment_marks: tuple[tuple[str, str], ...] = ()
     job: JobControl | None = None
     listens_elsewhere: bool = False
 
@@ -185,12 +185,11 @@ class Holder(Frozen):
 
     @property
     def line(self) -> tuple[Process, ...]:
-        """Itself and its ancestors."""
         return (self.process, *self.ancestors)
 
 
 def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:
-    """Return every process once, with all the sockets that it is named for."""
+    """Return every process once, with all its sockets."""
     found: dict[ProcessKey, Holder] = {}
     for holder in holders:
         known = found.setdefault(holder.process.key, holder)
@@ -200,12 +199,12 @@ def merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:
 
 
 class HiddenSocket(Frozen):
-    """A socket whose process could not be read: what is known all the same.
+    """A socket whose process could not be read, and what is known of it.
 
     Attributes:
-        socket: the one.
-        user: whose it is; empty if that is unknown.
-        cgroup: path of the control group it was made in (cgroups(7)); empty if that is unknown.
+        socket: the socket.
+        user: its owner; empty if unknown.
+        cgroup: path of the control group it was made in (cgroups(7)); empty if unknown.
         likely: the processes in that group.
     """
 
@@ -216,12 +215,12 @@ class HiddenSocket(Frozen):
 
     @property
     def unit(self) -> str:
-        """The last name of its control group: mostly a systemd unit or a container."""
+        """The last part of its control group: mostly a systemd unit or a container."""
         return self.cgroup.rpartition("/")[2]
 
 
 class HolderSearch(Frozen):
-    """Who has the sockets that were asked for. `complete`: every readable process was looked at."""
+    """The holders of the sockets in question. `complete`: every readable process was inspected."""
 
     holders: tuple[Holder, ...] = ()
     hidden: tuple[HiddenSocket, ...] = ()
@@ -230,14 +229,14 @@ class HolderSearch(Frozen):
 
 
 BY_SCHEME = {"http": "80", "https": "443"}
-"""The ports that a URL means which names none."""
+"""Default ports of URLs."""
 
 
 def parse_target(text: str) -> PortSpec | str:
     """Return a port on an address, a port on every address, or the name of a service.
 
     Raises:
-        DevportsError: it is a port, but none that exists.
+        DevportsError: it is a port that does not exist.
     """
     if text.isdecimal() and text.isascii():
         return PortSpec("", port_number(text, text))
@@ -250,7 +249,7 @@ def parse_target(text: str) -> PortSpec | str:
 
 
 def _of_url(text: str) -> PortSpec:
-    """Return the port of a URL, as it is copied from a browser: what is behind it is left out."""
+    """Return the port of a URL as copied from a browser; its path and query are ignored."""
     scheme, _, rest = text.partition("://")
     address = rest.replace("?", "/").replace("#", "/").partition("/")[0].rpartition("@")[2]
     host, colon, port = address.rpartition(":")
@@ -279,10 +278,10 @@ ONE_INTERFACE = (
 
 
 def is_of_one_interface(host: str) -> bool:
-    """Say whether an address means nothing without its interface (RFC 4007; fe80::/10), or has one.
+    """Return whether an address needs its interface (RFC 4007; fe80::/10), or names one.
 
     Tables name the interface in many ways or not at all, so two sockets on the same address could
-    not be told apart, and the holder that is not in the way would be ended.
+    not be told apart, and the wrong holder could be stopped.
     """
     first, colon, _ = host.partition(":")
     link_local = len(first) == len("fe80") and first[:3].lower() in ("fe8", "fe9", "fea", "feb")
@@ -290,7 +289,7 @@ def is_of_one_interface(host: str) -> bool:
 
 
 def port_number(digits: str, text: str) -> int:
-    """Return a port from 1 to 65535, given as the digits in what was typed, `text`.
+    """Return a port from 1 to 65535, by its digits in the typed `text`.
 
     Raises:
         DevportsError: it is not one.

@@ -1,8 +1,8 @@
-"""Who is never ended by us, whatever the flags. Pure.
+"""Processes that devports never stops. Pure.
 
-What was executed decides, where it is readable; a name is free text that any process can choose,
-so it only ever refuses. A folder counts from its root or by a whole part of the path: a server that
-lives in a folder called `docker` or `code` is a server.
+The executable decides, where it is readable; a name is free text that any process can choose, so it
+only protects. A folder counts from its root or as a whole part of the path: a server in a folder
+called `docker` or `code` is a server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devports.core.model import Process
 
 KERNEL_PID = 4
-"""Windows shows its kernel there; http.sys listens for other programs in it."""
+"""The pid of the kernel on Windows; http.sys listens for other programs in it."""
 
 SYSTEM = "an operating system service"
 SESSION = "part of a session (terminal, desktop or login)"
@@ -59,8 +59,8 @@ NAMES: dict[str, str] = dict.fromkeys(
     " jetbrains-toolbox jetbrains-toolb fsnotifier cef_server".split(),
     EDITOR,
 ) | dict.fromkeys("containerd podman crio kubelet buildkitd".split(), ENGINE)  # fmt: skip
-"""Exact names of what was executed, or what a process calls itself; the kernel cuts that after 15
-characters (prctl(2), PR_SET_NAME)."""
+"""Exact names of executables or processes; the kernel cuts the latter after 15 characters
+(prctl(2), PR_SET_NAME)."""
 
 PREFIXES = {
     "systemd-": SYSTEM,
@@ -70,7 +70,7 @@ PREFIXES = {
     "Cursor Helper": EDITOR,
     "containerd-": ENGINE,
 }
-"""How names begin that end in a number or in what the program is at."""
+"""Prefixes of names that end in a number or in a state of the program."""
 
 WINDOWS = dict.fromkeys(
     "system|registry|memory compression|secure system|system idle process|smss|csrss|wininit"
@@ -93,8 +93,8 @@ ROOTS = ("/System/", "/usr/libexec/")
 """Folders of the operating system: macOS keeps them under System Integrity Protection."""
 
 INTERPRETERS = frozenset("python Python platform-python pypy ruby perl php node java".split())
-"""What runs a person's server, wherever it lies: macOS has a ruby in /System, and Red Hat keeps its
-Python in /usr/libexec."""
+"""Programs that run a person's server, wherever they lie: macOS has a ruby in /System, and Red Hat
+keeps its Python in /usr/libexec."""
 
 APPS = dict.fromkeys(
     ("Terminal", "iTerm", "Ghostty", "kitty", "Alacritty", "WezTerm", "Warp", "Hyper", "Tabby"),
@@ -107,8 +107,8 @@ APPS = dict.fromkeys(
      "Android Studio"),
     EDITOR,
 )  # fmt: skip
-"""Applications of macOS; their helpers lie in the same folder. Not Xcode: it carries the Python
-that a person's servers run on."""
+"""Applications of macOS; their helpers lie in the same folder. Not Xcode: it contains the Python
+that runs a person's servers."""
 
 EDITOR_FOLDERS = tuple(
     "/.vscode-server/ /.vscode-server-insiders/ /.vscode-server-oss/ /.vscodium-server/"
@@ -116,17 +116,16 @@ EDITOR_FOLDERS = tuple(
     " /JetBrains/Toolbox/apps/ /JetBrains/RemoteDev/ /jbr/bin/ /android-studio/"
     " /share/code/ /share/cursor/ /share/codium/ /code-server/lib/".split()
 )
-"""Where editors keep the programs of their remote ends and helpers: a node or a java like any
-other by name."""
+"""Folders of programs that editors run remotely or as helpers: a node or a java by name."""
 
 
 def protection(target: Process, viewer: CurrentUser) -> str:
-    """Return why `target` is never ended by us, or an empty text."""
+    """Return why `target` is never stopped, or an empty text."""
     if target.pid <= 0 or (target.pid == KERNEL_PID and target.name == "System"):
         return "the kernel"
     if target.pid == 1:
         return "process 1 of this system"
-    # kthreadd is pid 2, but in a container pid 2 is anybody: kernel threads have no arguments.
+    # kthreadd is pid 2, but in a container pid 2 is any process: kernel threads have no arguments.
     if 2 in (target.pid, target.ppid) and not target.argv and not target.exe:  # noqa: PLR2004
         return "a kernel thread"
     if target.key in viewer.line:
@@ -137,12 +136,11 @@ def protection(target: Process, viewer: CurrentUser) -> str:
 
 
 def names_of(process: Process) -> tuple[str, ...]:
-    """Return what a process calls itself, and what was executed."""
     return (process.name, program(process))
 
 
 def by_name(names: Iterable[str]) -> str:
-    """Return what a process with one of these names is; empty for an ordinary one."""
+    """Return the description of a protected process with one of these names, else empty."""
     for name in names:
         if begun := next((why for start, why in PREFIXES.items() if name.startswith(start)), ""):
             return begun
@@ -154,7 +152,7 @@ def by_name(names: Iterable[str]) -> str:
 
 
 def by_place(exe: str) -> str:
-    """Return what a program is by the folder it lies in; empty for an ordinary one."""
+    """Return the description of a protected program by its folder, else empty."""
     if is_windows_path(exe):
         return _by_windows_path(exe)
     if any(folder in exe for folder in EDITOR_FOLDERS):
@@ -171,6 +169,6 @@ def _by_windows_path(exe: str) -> str:
     name = base_name(exe).lower()
     if name in WINDOWS:
         return WINDOWS[name]
-    # The launcher of Python lies in the folder of Windows, and is no part of it.
+    # The launcher of Python lies in the folder of Windows, but is no part of it.
     inside = exe[2:].lower().startswith("\\windows\\")
     return SYSTEM if inside and name not in ("py", "pyw") else ""

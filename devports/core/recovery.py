@@ -1,8 +1,8 @@
-"""How a start goes on, as a pure machine, ``step(state, event, retry)``, and what is told of it.
+"""The states of a start, as a pure machine, ``step(state, event, retry)``, and the run events.
 
-The first taking of the port and every later one are the same step, so nothing is special about
-recovery. Starts are counted, waits grow, and every way ends in `Ended`. What became of a start is
-decided by `core.start_outcome`. What happens is a `RunEvent`, worded by `ui`.
+The port is taken by the same step at first and after every loss, so recovery is no special case.
+Starts are counted, waits grow, and every path ends in `Ended`. `core.start_outcome` decides the
+result of a start. `ui` has the texts of every `RunEvent`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 class Retry(Frozen):
-    """Bounds: starts at most, and the wait before the second start in seconds (then doubled).
+    """Limits: starts at most, and the wait before the second start in seconds (then doubled).
 
-    `ways`: how the port gets to the server, and `bare` if it may be started without our hold in
-    case that is in its way (see core.handoff).
+    `ways`: the handoff mode, and `bare` if the server may be started without a reservation where
+    the reservation prevents its bind (see core.handoff).
     """
 
     attempts: int = 3
@@ -72,25 +72,25 @@ class Starting(Frozen):
 
 
 class Serving(Frozen):
-    """A process of our tree owns the port."""
+    """A process of the server listens on the port."""
 
 
 class Stopping(Frozen):
-    """The server was told to end because we were."""
+    """The server is being stopped because devports was interrupted."""
 
     signal: int
 
 
 class Ended(Frozen):
-    """The end.
+    """The end of the run.
 
     Attributes:
         code: the exit code.
-        source: whose it is.
+        source: the origin of the code.
         reason: kebab-case, for messages and events.
-        why: an error of ours in one line, if that was the end.
+        why: an error of devports in one line, if that was the end.
         ready: whether the server had been ready.
-        in_way: whether it ended by itself beside a hold of ours that may have been in its way.
+        in_way: whether it exited while a reservation may have prevented its bind.
     """
 
     code: int
@@ -102,34 +102,34 @@ class Ended(Frozen):
 
 
 class PortFreed(Frozen):
-    """The port is ours."""
+    """The port is reserved."""
 
 
 class PortStillHeld(Frozen):
-    """The port could not be had; the exit code says why. `left`: another port is to be had."""
+    """The port cannot be reserved; the exit code says why. `left`: another port is available."""
 
     code: int
     left: bool = False
 
 
 class Exited(Frozen):
-    """The server ended by itself; `code` as a shell would give it."""
+    """The server exited; `code` as a shell gives it."""
 
     code: int
 
 
 class Ready(Frozen):
-    """A process of our tree owns the port."""
+    """A process of the server listens on the port."""
 
 
 class PortTaken(Frozen):
-    """Somebody else has the port of a server that did not get it."""
+    """Another process has the port, so the server did not get it."""
 
 
 class HoldInTheWay(Frozen):
-    """Our hold may be why the server did not get its port.
+    """The reservation may be why the server did not get its port.
 
-    `waited`: seconds that it was given, 0 if it has ended before.
+    `waited`: seconds that it was given, 0 if it exited before.
     """
 
     waited: float = 0.0
@@ -142,24 +142,22 @@ class GivenUp(Frozen):
 
 
 class Interrupted(Frozen):
-    """We were told to end by a signal that the server did not get itself."""
+    """Devports was interrupted by a signal that the server did not get."""
 
     signal: int
 
 
 class TakePort(Frozen):
-    """Look, ask, free, reserve."""
+    """Inspect the port, ask, free it, reserve it."""
 
 
 class Start(Frozen):
-    """Start the server."""
-
     attempt: int
     way: HandoffMode
 
 
 class StopServer(Frozen):
-    """End the server's whole tree, gracefully first."""
+    """Stop all processes of the server: `stop_signal` first, then SIGKILL."""
 
 
 class Pause(Frozen):
@@ -174,16 +172,16 @@ GIVEN_UP: dict[WhyGivenUp, int] = {
     "not-ready": exitcodes.NOT_READY,
     "retries-exhausted": exitcodes.TAKEN_AGAIN,
 }
-"""Why a server that lives is ended by us, and with which exit code."""
+"""Why a living server is stopped by devports, with the exit code."""
 
 
 def begin(retry: Retry) -> Step:
-    """Return the first state and what to do for it."""
+    """Return the first state and its actions."""
     return Taking(1, retry.ways[0]), (TakePort(),)
 
 
 def step(state: State, event: Event, retry: Retry) -> Step:
-    """Return what comes next. An event that means nothing in a state leaves it as it is."""
+    """Return the next state and its actions. An event without a meaning in a state is ignored."""
     match state, event:
         case Taking(attempt, way), PortFreed():
             return Starting(attempt, way), (Start(attempt, way),)
@@ -212,7 +210,7 @@ def _starting(state: Starting, event: Event, retry: Retry) -> Step:
         case PortTaken():
             return _again(state, retry)
         case HoldInTheWay() if state.way != "bare":
-            # It binds in a way that our hold refuses; this start is not counted.
+            # Its bind fails beside the reservation; this start is not counted.
             return Starting(state.attempt, "bare"), (StopServer(), Start(state.attempt, "bare"))
         case HoldInTheWay():
             return _given_up("not-ready")
@@ -231,7 +229,7 @@ def _given_up(reason: WhyGivenUp) -> Step:
 
 
 def is_lost(event: Event, end: Ended) -> bool:
-    """Say whether a run has come to its end because somebody else has the port."""
+    """Return whether a run ends because another process has the port."""
     match event:
         case PortStillHeld(left=left):
             return left
@@ -250,9 +248,9 @@ def _again(state: Starting, retry: Retry) -> Step:
 
 
 class ServerStarted(Frozen):
-    """The server was started on a port that is ours, which it gets by `way`.
+    """The server was started on a reserved port, which it gets by `way`.
 
-    `how`: what told it of the socket that it inherits, empty if it does not.
+    `how`: the argument or variable that names the inherited socket, empty without one.
     """
 
     service: str
@@ -263,10 +261,10 @@ class ServerStarted(Frozen):
 
 
 class ServerReady(Frozen):
-    """Ready: `process` of our own tree listens on `endpoint`, `seconds` after its start.
+    """Ready: `process` of the server listens on `endpoint`, `seconds` after its start.
 
-    `process` is None where ownership cannot be read and `ready.owner = "any"` accepts it.
-    `scheme` is that of its address, where it is known for one that it does not say itself.
+    `process` is None where ownership cannot be read and `ready.owner = "any"` accepts that.
+    `scheme` is that of its URL, where the server itself does not print it.
     """
 
     service: str
@@ -280,8 +278,8 @@ class ServerReady(Frozen):
 class BoundNotListening(Frozen):
     """The server holds its port but does not listen.
 
-    `holder` has the socket. `ended`: the process that was to serve is this one and has ended, so
-    that a reloader waits for a mended file; None where it is still starting.
+    `holder` has the socket. `ended`: the process that was to listen has exited, so that a reloader
+    waits for a changed file; None where it is still starting.
     """
 
     service: str
@@ -291,9 +289,9 @@ class BoundNotListening(Frozen):
 
 
 class ListeningElsewhere(Frozen):
-    """The server does not listen where it should, and listens on another port.
+    """The server does not listen on its port, and listens on another one.
 
-    `advice`: what to write in its command, where that never says the port; else empty.
+    `advice`: what to write in its command, where that never names the port; else empty.
     """
 
     service: str
@@ -303,10 +301,10 @@ class ListeningElsewhere(Frozen):
 
 
 class Released(Frozen):
-    """Our reservation of `endpoint` was let go beside the living server.
+    """The reservation of `endpoint` was released while the server runs.
 
-    `why`: it printed `line`, a hook says that its bind failed, it has a socket that cannot be bound
-    beside ours, or nothing was seen of it for `seconds`.
+    `why`: it printed `line`, a hook reports that its bind failed, it has a socket that cannot be
+    bound beside the reservation, or it had no socket for `seconds`.
     """
 
     service: str
@@ -317,9 +315,9 @@ class Released(Frozen):
 
 
 class PortLost(Frozen):
-    """Somebody else has the server's port.
+    """Another process has the server's port.
 
-    `line`: what the server said, `next_attempt`: 0 for none.
+    `line`: output of the server. `next_attempt`: the number of the next start, 0 for none.
     """
 
     service: str
@@ -330,11 +328,11 @@ class PortLost(Frozen):
 
 
 class BindRefused(Frozen):
-    """Another port of the server's is not to be had, by what a hook told or its command names.
+    """Another port of the server is not available, by a hook's report or the server's command.
 
     Attributes:
-        holder: a process that has it, None if none is seen.
-        errno: why its bind failed; 0 if nobody told of one, and the command names the port.
+        holder: a process that has it, None if none is found.
+        errno: why its bind failed; 0 without a report, where only the command names the port.
         code: the exit code of the server, None while it lives.
     """
 
@@ -346,9 +344,9 @@ class BindRefused(Frozen):
 
 
 class HandoffFailed(Frozen):
-    """The server did not get the port by `way`, and is started once more without our hold.
+    """The server did not get the port by `way`, and is started once more without a reservation.
 
-    `waited`: seconds that it was given, 0 if it ended before.
+    `waited`: seconds that it was given, 0 if it exited before.
     """
 
     service: str
@@ -357,27 +355,27 @@ class HandoffFailed(Frozen):
 
 
 class EndedAlike(Frozen):
-    """Without our hold the server ended as it did beside it: it was not the port."""
+    """Without a reservation the server exited as it did with one: the port was not the cause."""
 
     service: str
 
 
 class StoppingServer(Frozen):
-    """The server is told to end with `signal`."""
+    """The server is being stopped with `signal`."""
 
     service: str
     signal: str
 
 
 class KillingServer(Frozen):
-    """The server did not end in `seconds` and is killed."""
+    """The server did not exit within `seconds` and is killed."""
 
     service: str
     seconds: float
 
 
 class DetachedProcess(Frozen):
-    """A process of the server has left its session; `ended` if it took the port there."""
+    """A process of the server has left its session; `ended`: it took the port along."""
 
     service: str
     process: Process
@@ -385,7 +383,7 @@ class DetachedProcess(Frozen):
 
 
 class PortChanged(Frozen):
-    """`on_conflict = "next"`: another port than the declared one is used."""
+    """`on_conflict = "next"`: a port other than the declared one is used."""
 
     service: str
     declared: int
@@ -393,23 +391,23 @@ class PortChanged(Frozen):
 
 
 class WaitingForPreviousRun(Frozen):
-    """An earlier run of this service is ending; we wait for it."""
+    """The previous run of this service is stopping; this run waits for it."""
 
     service: str
     pid: int
 
 
 class RecordFailed(Frozen):
-    """No record of this run can be kept; the port itself still says who is first."""
+    """No record of this run can be kept; only the port itself excludes a second run."""
 
     service: str
     why: str
 
 
 class WaitingForDependency(Frozen):
-    """A service that this one depends on is not ready; it is waited for, at most `seconds`.
+    """A dependency is not ready; it is waited for, at most `seconds`.
 
-    `startable`: it has a command, and nothing has started it.
+    `startable`: it has a command, and no run has started it.
     """
 
     service: str
@@ -420,7 +418,7 @@ class WaitingForDependency(Frozen):
 
 
 class Stalled(Frozen):
-    """A server that was ready accepts no connections any more, and lives.
+    """A server that was ready lives and accepts no connections any more.
 
     `process` had the socket and has exited. It is None where no process of the server has listened
     for `seconds`.
@@ -433,7 +431,7 @@ class Stalled(Frozen):
 
 
 class Queued(Frozen):
-    """So many connections have waited for `seconds` to be accepted: the server is busy or stuck."""
+    """Connections that have waited for `seconds` to be accepted: the server is busy or hangs."""
 
     service: str
     endpoint: Endpoint
@@ -457,22 +455,22 @@ class Joined(Frozen):
 
 
 MARK = "DEVPORTS_RUN"
-"""The variable by which a process knows the `devports run` that it belongs to."""
+"""The variable with which a process is assigned to its `devports run`."""
 
 
 class PortOwnership(Frozen):
-    """Who listens now.
+    """The sockets on the endpoints, and their holders.
 
     Attributes:
-        owner: a holder of ours that listens, None while none does.
-        missing: endpoints on which nobody of ours listens.
-        bound: whether one of ours is bound without listening.
-        inherited: whether that is nothing but what it got from us at its start.
-        strangers: sockets of others that are bound or listen there.
-        queueing: whether the owner's socket was made to listen by us, so that LISTEN is no proof.
-        waiting: connections on it that nobody has accepted yet.
-        elsewhere: where our tree listens on other ports; looked for only when it is given up.
-        others: who has the strangers' sockets; looked for only then, too.
+        owner: a process of the server that listens, None while none does.
+        unserved: endpoints on which no process of the server listens.
+        bound: whether a process of the server is bound without listening.
+        inherited: whether it has nothing but the socket that it inherited from devports.
+        other_sockets: sockets of other processes that are bound or listen there.
+        queueing: whether devports made the owner's socket listen, so that LISTEN is no proof.
+        waiting: connections on it that no process has accepted yet.
+        elsewhere: where the server listens on other ports; read only before it is given up.
+        others: the holders of the other sockets; read only then, too.
     """
 
     owner: Holder | None
@@ -487,19 +485,20 @@ class PortOwnership(Frozen):
 
     @property
     def has_any(self) -> bool:
-        """Whether anybody has anything of the endpoints."""
+        """Whether any process has a socket on the endpoints."""
         return self.owner is not None or self.bound or bool(self.other_sockets)
 
     @property
     def foreign(self) -> Foreign:
-        """What others have of the endpoints."""
+        """The state of other processes' sockets on the endpoints."""
         listens = any(socket.state == "LISTEN" for socket in self.other_sockets)
         return "listen" if listens else "bound" if self.other_sockets else "none"
 
     def own(self, *, serves: bool) -> Own:
-        """Return what our tree has of the endpoints.
+        """Return the state of the server's sockets on the endpoints.
 
-        `serves`: it does what makes it ready. A socket that we made listen proves nothing else.
+        `serves`: it meets the other conditions of `ready`. A socket that devports made listen
+        proves nothing else.
         """
         if self.owner is not None and (serves or not self.queueing):
             return "some" if self.unserved else "listen"

@@ -1,19 +1,25 @@
-"""What a person can run by hand, safest first, on this operating system.
+"""Commands that a person can run manually, safest first, on this operating system.
 
-A command never ends a process that only talks to the port, and ends nothing the hard way before it
-was asked to end; what a container has is stopped by its engine, never by a signal. Sources of the
-commands: ss(8), sysctl(8), setcap(8), systemctl(1), launchctl(1), lsof(8), netstat(1), ssh(1),
-`netsh int ipv4`, `netsh http`, docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1),
-crictl(1).
+No command stops a process that is only a client, and none sends SIGKILL before SIGTERM; a container
+is stopped by its engine, never by a signal. Sources of the commands: ss(8), sysctl(8), setcap(8),
+systemctl(1), launchctl(1), lsof(8), netstat(1), ssh(1), `netsh int ipv4`, `netsh http`,
+docker-ps(1), docker-stop(1), podman-ps(1), podman-pod-stop(1), crictl(1).
 """
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.classify import cancel, is_session, master_exit, of_user, unit_of
 from devports.core.command_line import program
-from devports.core.containers import contained, container_of, engine_of, is_monitor, shown, unasked
-from devports.core.hint import ours
+from devports.core.containers import (
+    container_of,
+    engine_not_asked,
+    engine_of,
+    is_monitor,
+    with_containers,
+    with_forwarders,
+)
+from devports.core.hint import own_command
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -54,9 +60,9 @@ if TYPE_CHECKING:
 
 
 class Remedy(Frozen):
-    """One thing to do: why, and the text to copy. An empty command makes it advice.
+    """One remedy: its purpose, and the command to copy. Without a command it is advice.
 
-    `needs_root`: it takes another user's rights than those of who asks.
+    `needs_root`: it needs more rights than the current user has.
     """
 
     title: str
@@ -65,20 +71,21 @@ class Remedy(Frozen):
 
 
 class RemedyContext(Frozen):
-    """What advice depends on, beside the verdict.
+    """What remedies depend on, besides the verdict.
 
     Attributes:
-        endpoint: what the server wants to bind.
-        holding: who holds it.
+        endpoint: the address that the server has to bind.
+        holding: the holders.
         platform: as in sys.platform.
-        service: whose port it is; empty: nobody's.
-        typed: what a person calls it in a command; empty: the service, or else the number.
-        viewer: who asks. Without one nobody can say who is protected: no command ends anything.
-        run_of: tells the processes of live `devports run`.
-        elsewhere_of: tells the processes of other checkouts and projects.
-        named: tells the container behind a forwarder.
+        service: with this port; empty without one.
+        typed: the target of a command; empty: the service, or else the port.
+        viewer: the current user. None: protected processes are unknown, so no command stops
+            anything.
+        find_run: finds the live `devports run` of a process.
+        elsewhere_of: finds the other checkout or project of a process.
+        named: finds the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
-        ignored: pids of those who were asked to end, and did not.
+        ignored: pids of processes that did not exit when they were stopped.
     """
 
     endpoint: Endpoint
@@ -88,8 +95,8 @@ class RemedyContext(Frozen):
     typed: str = ""
     viewer: CurrentUser | None = None
     find_run: RunOf = no_run
-    elsewhere_of: ElsewhereOf = unplaced
-    named: Named = unasked
+    elsewhere_of: ElsewhereOf = no_checkout
+    named: Named = engine_not_asked
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
     ignored: tuple[int, ...] = ()
 
@@ -99,7 +106,7 @@ class RemedyContext(Frozen):
 
     @property
     def target(self) -> str:
-        """What a person calls the port."""
+        """The target of a devports command for the port."""
         return self.typed or self.service or str(self.port)
 
     @property
@@ -107,12 +114,12 @@ class RemedyContext(Frozen):
         return self.viewer is not None and self.viewer.uid == 0
 
     def outgoing(self, port: int) -> bool:
-        """Say whether outgoing connections get this port."""
+        """Return whether outgoing connections get this port."""
         low, high = self.ephemeral
         return low <= port <= high
 
     def root(self, title: str, command: str | OwnCommand) -> Remedy:
-        """Return a command that only root, or on Windows an elevated terminal, may run."""
+        """Return a command for root, or on Windows for an elevated terminal."""
         if self.platform == "win32":
             return Remedy(f"{title} (as administrator)", command)
         if self.is_root:
@@ -121,17 +128,17 @@ class RemedyContext(Frozen):
         return Remedy(title, by_sudo, needs_root=True)
 
     def wait(self, title: str) -> Remedy:
-        return Remedy(title, ours("check", self.target))
+        return Remedy(title, own_command("check", self.target))
 
     def elsewhere(self, title: str, port: int) -> Remedy:
-        """Return the way out that always works: another port."""
+        """Return the remedy that always works: another port."""
         if self.service:
-            return Remedy(title, ours("run", self.service, "--port", str(port)))
+            return Remedy(title, own_command("run", self.service, "--port", str(port)))
         return Remedy(f"{title}, for example {port}")
 
 
 def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
-    """Return what can be done by hand about an endpoint, the safest first; `Free` has nothing."""
+    """Return the remedies for an endpoint, the safest first; none for `Free`."""
     match verdict:
         case Free():
             return ()
@@ -155,14 +162,14 @@ def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
 
 
 HTTP_SYS = (0, 4)
-"""The pids under which Windows shows the kernel; http.sys listens for other programs there."""
+"""The pids of the kernel on Windows; http.sys listens for other programs there."""
 
-NOBODY = CurrentUser(-1, -1)
+UNKNOWN_USER = CurrentUser(-1, -1)
 NEVER_STOPPED_KINDS = (Protected, SupervisedService)
 
 
 def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
-    holding = shown(case.holding)
+    holding = with_forwarders(case.holding)
     windows = case.platform == "win32"
     kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
     plan = _plan(case, [h for h in holding.holders if h not in kernel])
@@ -172,15 +179,15 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
             "a Python server may look like this for up to 35 s while it starts; check again then"
         )
     if any(_is_guarded(t) for t in plan):
-        yield from _beside(case)
+        yield from _beside_checkout(case)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
     for hidden in holding.hidden:
         yield from _hidden_stop(case, hidden)
-    unasked = [t.process for t in killable if t.process.pid not in case.ignored]
-    if case.viewer is not None and unasked:
-        yield _signal(case, killable, "TERM", unasked)
+    engine_not_asked = [t.process for t in killable if t.process.pid not in case.ignored]
+    if case.viewer is not None and engine_not_asked:
+        yield _signal(case, killable, "TERM", engine_not_asked)
     if kernel:
         yield from http_sys(case)
     if holding.hidden or not holding.holders:
@@ -191,67 +198,69 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
 
 
 def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
-    """Return what has to end; there is one port, so every socket is on that."""
-    viewer = case.viewer or NOBODY
+    """Return what has to stop; every socket is on the one port."""
+    viewer = case.viewer or UNKNOWN_USER
     ports = {inode: case.port for holder in people for inode in holder.inodes}
     plan = targets(people, viewer, case.find_run, case.elsewhere_of)
-    return contained(plan, ports, viewer, case.named)
+    return with_containers(plan, ports, viewer, case.named)
 
 
 def _may_be_signalled(target: StopTarget) -> bool:
-    """Say whether a command may be printed that signals it: what is printed gets copied."""
-    return not isinstance(target.standing, (*NEVER_STOPPED_KINDS, Container)) and not _is_guarded(
+    """Return whether a printed command may signal it: what is printed gets copied."""
+    return not isinstance(target.kind, (*NEVER_STOPPED_KINDS, Container)) and not _is_guarded(
         target
     )
 
 
 def _is_guarded(target: StopTarget) -> bool:
-    return isinstance(target.standing, OtherCheckout) and target.standing.is_guarded
+    return isinstance(target.kind, OtherCheckout) and target.kind.is_guarded
 
 
-def _beside(case: RemedyContext) -> Iterator[Remedy]:
-    """Yield how a service starts beside the one of another checkout."""
+def _beside_checkout(case: RemedyContext) -> Iterator[Remedy]:
+    """Yield the way to start a service beside the same one of another checkout."""
     if case.service:
-        again = ours("run", case.service, "--on-conflict", "next")
+        again = own_command("run", case.service, "--on-conflict", "next")
         yield Remedy("use another port, this once", again)
 
 
 def _devports_first(
     case: RemedyContext, plan: Sequence[StopTarget], hidden: Sequence[HiddenSocket]
 ) -> Iterator[Remedy]:
-    """Yield the command of ours, where it can get further than it did."""
+    """Yield the devports command, where it can stop more than was stopped."""
     foreign = _foreign(case, [target for target in plan if _is_for_root(target)])
     if any(_is_guarded(target) for target in plan):
         return
     if plan and all(map(_can_end, plan)) and not foreign and not hidden:
-        yield Remedy("stop the holder (asks first)", ours("free", case.target))
+        yield Remedy("stop the holder (asks first)", own_command("free", case.target))
     elif foreign or (case.platform != "win32" and any(_may_be_ended(case, h) for h in hidden)):
-        yield case.root("stop the holder (asks first)", ours("free", case.target))
+        yield case.root("stop the holder (asks first)", own_command("free", case.target))
 
 
 def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
-    """Say whether root may end it by devports: no service, and nothing inside a container."""
+    """Return whether root may stop it with devports: no service, and no process in a container."""
     known = unit_of(hidden.cgroup) is not None or container_of(hidden.cgroup) is not None
     return not known or engine_of(hidden, case.port) != ""
 
 
 def _can_end(target: StopTarget) -> bool:
-    """Say whether it may be ended at all, by whoever has the right to."""
-    it = target.standing
+    """Return whether it may be stopped at all, by a user with the rights."""
+    it = target.kind
     return (
-        it.said == "one" if isinstance(it, Container) else not isinstance(it, NEVER_STOPPED_KINDS)
+        it.engine_answer == "one"
+        if isinstance(it, Container)
+        else not isinstance(it, NEVER_STOPPED_KINDS)
     )
 
 
 def _is_for_root(target: StopTarget) -> bool:
-    """Say whether root gets further: with a user's process, or with an engine of its own."""
-    if isinstance(target.standing, Container):
-        return target.standing.said in ("unasked", "silent") and target.process.uid == 0
+    """Return whether root can stop more: a user's process, or a container of its own engine."""
+    if isinstance(target.kind, Container):
+        return target.kind.engine_answer in ("unasked", "silent") and target.process.uid == 0
     return _can_end(target)
 
 
 def _foreign(case: RemedyContext, killable: Sequence[StopTarget]) -> bool:
-    """Say whether some of it belongs to a user whose processes the viewer may not signal."""
+    """Return whether some of it belongs to a user whose processes the viewer may not signal."""
     return case.viewer is not None and not all(_own(case, t.process.uid) for t in killable)
 
 
@@ -260,7 +269,7 @@ def _own(case: RemedyContext, uid: int | None) -> bool:
 
 
 def _own_stop(case: RemedyContext, target: StopTarget) -> Iterator[Remedy]:
-    match target.standing:
+    match target.kind:
         case SupervisedService(by=by, unit=unit, stop=stop):
             does = "stop it there" if unit else "find its name there, then stop it"
             yield _stop(case, f"{by} may restart it; {does}", stop)
@@ -288,14 +297,14 @@ def _stop(case: RemedyContext, title: str, stop: str) -> Remedy:
 def _hidden_stop(case: RemedyContext, hidden: HiddenSocket) -> Iterator[Remedy]:
     unit = unit_of(hidden.cgroup)
     if engine := engine_of(hidden, case.port):
-        # To stop the engine's service would end all its containers.
+        # Stopping the engine's service would stop all its containers.
         it = Container(engine)
-        yield case.root("find the container that publishes the port", asking(case, it))
+        yield case.root("find the container that publishes the port", _list_containers(case, it))
         yield case.root("stop that container", f"{engine} stop NAME")
     elif unit is not None and case.platform == "linux":
         whose = unit if _own(case, hidden.socket.uid) else of_user(unit, hidden.user)
         yield _stop(case, "stop the service that opened the socket", whose.stop)
-    if found := container_of(hidden.cgroup):  # nothing but its control group is known of it
+    if found := container_of(hidden.cgroup):  # only its control group is known
         stop = Container(found[0], found[1][:SHORT_ID]).stop
         yield case.root("stop the container that opened the socket", stop)
 
@@ -325,7 +334,7 @@ def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple
 
 
 def _taskkill(_: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
-    """Return title and command for Windows; /T is for the children too.
+    """Return title and command for Windows; /T includes the children.
 
     Without /F it posts WM_CLOSE, which a console program does not get.
     """
@@ -358,7 +367,7 @@ def client(case: RemedyContext) -> Iterator[Remedy]:
 
 
 def _seen_by(case: RemedyContext) -> str:
-    """Return what lists the sockets on a port; on Windows the pid stands in the last column."""
+    """Return the command that lists the sockets on a port; on Windows with the pid at the end."""
     if case.platform == "win32":
         return f"netstat -ano | findstr :{case.port}"
     if case.platform == "darwin":
@@ -392,7 +401,7 @@ def lingering(case: RemedyContext, verdict: LingeringConnections) -> Iterator[Re
 
 
 def _destroyable(sockets: Sequence[Socket]) -> str:
-    """Return the ss state filter for what no process has; the others are somebody's."""
+    """Return the ss state filter for sockets without a process; others belong to a process."""
     states = (socket.state for socket in sockets if socket.inode == 0)
     names = {"TIME_WAIT": "time-wait", "FIN_WAIT1": "fin-wait-1", "FIN_WAIT2": "fin-wait-2",
              "LAST_ACK": "last-ack", "CLOSING": "closing"}  # fmt: skip
@@ -404,8 +413,8 @@ def shadowed(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]
     here = Endpoint(LOOPBACK.get(address, address), case.port)
     yield Remedy(f"use http://{here} (`localhost` may reach the other server)")
     for sister in dict.fromkeys(str(socket.local) for socket in sockets):
-        yield Remedy("show the other server", ours("check", sister))
-        yield Remedy("stop the other server (asks first)", ours("free", sister))
+        yield Remedy("show the other server", own_command("check", sister))
+        yield Remedy("stop the other server (asks first)", own_command("free", sister))
 
 
 def unexplained(case: RemedyContext) -> Iterator[Remedy]:
@@ -460,14 +469,14 @@ def not_local(case: RemedyContext) -> Iterator[Remedy]:
 
 
 def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[Remedy]:
-    """Yield what stops the container behind a target, as far as its engine has named it."""
+    """Yield the commands that stop the container behind a target, as far as its engine named it."""
     process = target.process
-    match it.said:
+    match it.engine_answer:
         case "one":
             of = f" ({it.image})" if it.image else ""
             yield Remedy(f"stop the container that publishes the port: {it.name}{of}", it.stop)
         case "several":
-            yield Remedy("show which address each container publishes", asking(case, it))
+            yield Remedy("show which address each container publishes", _list_containers(case, it))
             for name in it.names:
                 yield Remedy("stop one of them", f"{it.engine} stop {quote(name)}")
             if it.engine == "podman":
@@ -477,34 +486,34 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
         case "inside":
             yield from _inside(case, target, it)
         case "unasked" | "silent" | "missing":
-            where = f" ({it.engine} is not on PATH)" if it.said == "missing" else ""
+            where = f" ({it.engine} is not on PATH)" if it.engine_answer == "missing" else ""
             ask = f"find the container that publishes the port{where}"
-            yield _by_owner(case, process, ask, asking(case, it))
+            yield _by_owner(case, process, ask, _list_containers(case, it))
             stop = "stop that container (do not kill its forwarder)"
             yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
         case _:
-            unreachable(it.said)
+            unreachable(it.engine_answer)
 
 
-def asking(case: RemedyContext, it: Container) -> str:
-    """Return the question to the engine; docker has a filter for ports, podman has none."""
+def _list_containers(case: RemedyContext, it: Container) -> str:
+    """Return the command that lists the containers; podman has no filter for ports."""
     return "podman ps" if it.engine == "podman" else f"docker ps --filter publish={case.port}"
 
 
 def _by_owner(case: RemedyContext, process: Process, title: str, command: str) -> Remedy:
-    """Return a command for whoever owns the engine: its forwarder runs as that user."""
+    """Return a command for the owner of the engine: its forwarder runs as that user."""
     viewer = case.viewer
     if viewer is None or process.uid == viewer.uid or case.platform == "win32":
         return Remedy(title, command)
     if process.uid == 0:
         return case.root(title, command)
-    # A login, since the engine of a user is reached by what that sets (DOCKER_HOST, XDG_...).
+    # A login shell, since it sets what reaches a user's engine (DOCKER_HOST, XDG_...).
     return Remedy(title, f"sudo -iu {quote(process.user)} {command}", needs_root=not case.is_root)
 
 
 def _stale(case: RemedyContext, process: Process, it: Container) -> Iterator[Remedy]:
-    """Yield what is left where the engine has forgotten that its forwarder runs."""
-    yield _by_owner(case, process, "ask the engine again", asking(case, it))
+    """Yield the remedies where the engine has no container for a running forwarder."""
+    yield _by_owner(case, process, "ask the engine again", _list_containers(case, it))
     if it.engine == "podman":  # there is no service to restart
         title = "last resort: stop the forwarder (a running container loses its port)"
         yield _by_owner(case, process, title, f"kill -TERM {process.pid}")
@@ -540,17 +549,17 @@ def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[
     if it.engine != "docker" and monitor is not None:
         yield _by_owner(case, monitor, title, it.stop)
         return
-    # Without root podman's groups are below user@UID.service, and docker's socket decides itself.
+    # Without root podman's groups are below user@UID.service; for docker its socket decides.
     rooted = it.engine == "podman" and "/user@" not in target.process.cgroup
     yield case.root(title, it.stop) if rooted else Remedy(title, it.stop)
 
 
 AIRPLAY = (5000, 7000)
-"""What the AirPlay Receiver of macOS listens on (12 and later), on every address."""
+"""Ports of the AirPlay Receiver of macOS (12 and later), on every address."""
 
 
 def protected(case: RemedyContext, process: Process, reason: str) -> Iterator[Remedy]:
-    """Yield how it lets go of the port itself, if that is known, and the way round it."""
+    """Yield the known way to make a protected process close the port, and another port."""
     name = program(process)
     if case.platform == "darwin" and name == "ControlCenter" and case.port in AIRPLAY:
         yield Remedy(
@@ -585,7 +594,7 @@ def _first(case: RemedyContext, name: str) -> Iterator[Remedy]:
 
 
 def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
-    """Yield how an ssh gives up one forward (ssh(1), -O) without the session that it carries."""
+    """Yield the command that cancels one forward of an ssh (ssh(1), -O) and keeps its session."""
     if command := cancel(process, case.port):
         yield Remedy("remove this forward; the ssh session continues", command)
     else:
@@ -595,14 +604,14 @@ def _session(case: RemedyContext, process: Process) -> Iterator[Remedy]:
 
 
 def next_port(case: RemedyContext) -> int:
-    """Return the port after it; round numbers where that would be none or an outgoing one."""
+    """Return the next port; a common one where that is invalid or in the outgoing range."""
     port = case.port + 1
     fine = PRIVILEGED <= port <= LAST_PORT and not case.outgoing(port)
     return port if fine else common_port(case)
 
 
 def common_port(case: RemedyContext) -> int:
-    """Return a port that everybody may use, and by default no outgoing connection gets."""
+    """Return a port that any user may bind, outside the default range of outgoing connections."""
     port = 8000 + case.port % 1000
     return port + 1 if port == case.port else port
 
@@ -616,7 +625,7 @@ def look(case: RemedyContext, title: str) -> Iterator[Remedy]:
     if case.platform == "win32":
         yield Remedy("list its sockets; the last column is the pid of the holder", _seen_by(case))
         return
-    yield case.root(title, ours("check", case.target))
+    yield case.root(title, own_command("check", case.target))
     if case.platform == "linux":
         yield case.root("the same with ss", _seen_by(case))
     else:

@@ -1,4 +1,4 @@
-"""What the user declared: services, the ports they want, and the placeholders in their texts.
+"""The declared services, their ports, and the placeholders in their texts.
 
 Only `{word}` and `{word.word}` are placeholders, and `{{word}}` is the text `{word}`. Every other
 brace stays as it is, so JSON in a variable survives; so does `${word}`, which is the shell's.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Ready(Frozen):
-    """When a service counts as ready, on top of owning its port. `timeout` in seconds."""
+    """The conditions of ready, besides owning the port. `timeout` in seconds."""
 
     http: str = ""
     timeout: float = 60.0
@@ -30,7 +30,7 @@ class Ready(Frozen):
 
 
 class EditorTasks(Frozen):
-    """What VS Code is to get for a service: task label, launch configurations, debugger."""
+    """What is generated for VS Code: task label, launch configurations, debugger."""
 
     task: str = ""
     prelaunch: tuple[str, ...] = ()
@@ -38,17 +38,17 @@ class EditorTasks(Frozen):
 
 
 class Service(Frozen):
-    """One declared service. Texts may still hold placeholders; `fill` fills them.
+    """A declared service. Texts may still hold placeholders; `fill` replaces them.
 
     Attributes:
         port: the first port, 1 to 65535.
-        command: a list is exec'd as it is; a text is split like a shell would, or given to a
-            shell if `shell`; empty: a port the project needs but devports does not start.
+        command: a list is exec'd as it is; a text is split like a shell would, or given to a shell
+            if `shell`; empty: a watched service.
         cwd: absolute path of the working directory.
         env: variables to set, in order.
         env_file: absolute path or empty.
-        ports: further ports by name.
-        stop_timeout: seconds between terminate and kill.
+        ports: additional ports by name.
+        stop_timeout: seconds between SIGTERM and SIGKILL.
         attempts: starts at most.
     """
 
@@ -72,19 +72,18 @@ class Service(Frozen):
 
     @property
     def spec(self) -> PortSpec:
-        """The one place that says which port a service has."""
         return PortSpec(self.host, self.port)
 
     @property
     def run_name(self) -> str:
-        """What records call its run: its name. See `core.holder_kind.run_words`."""
+        """The name of its run in records. See `core.holder_kind.run_words`."""
         return self.name
 
 
 class TypedCommand(Service):
     """A command of the command line, in no configuration: its name is the program's.
 
-    Several may run side by side in one folder, each on its port.
+    Several may run in one folder, each on its port.
     """
 
     @property
@@ -93,7 +92,7 @@ class TypedCommand(Service):
 
 
 class Config(Frozen):
-    """A whole configuration: the file it came from, its folder, and the services in file order."""
+    """A whole configuration: its file, its folder, and the services in the order of the file."""
 
     path: str
     root: str
@@ -147,11 +146,11 @@ def _replacement(match: re.Match[str], values: Mapping[str, str]) -> str:
 
 
 def values_for(service: Service, config: Config) -> dict[str, str]:
-    """Return every placeholder's value for `service`, `fd` excepted.
+    """Return every placeholder's value for `service`, except `fd`.
 
     Args:
-        service: the one whose texts are filled.
-        config: where the other services are.
+        service: the service whose texts are filled.
+        config: the configuration with the other services.
     """
     values: dict[str, str] = {}
     for other in config.services:
@@ -161,7 +160,7 @@ def values_for(service: Service, config: Config) -> dict[str, str]:
 
 
 def own_values(service: Service, prefix: str = "") -> dict[str, str]:
-    """Return the host and the ports of one service, each name with `prefix` before it."""
+    """Return the host and the ports of one service, each name with `prefix` in front."""
     spec = service.spec
     return {
         f"{prefix}host": spec.host,
@@ -171,12 +170,12 @@ def own_values(service: Service, prefix: str = "") -> dict[str, str]:
 
 
 def env_file_of(service: Service, config: Config) -> str:
-    """Return the path of the service's file of variables, filled; empty if it has none."""
+    """Return the path of the service's `env_file`, filled; empty if it has none."""
     return fill(service.env_file, values_for(service, config)) if service.env_file else ""
 
 
 def argv_of(service: Service, values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what to execute, filled; empty if the service has no command.
+    """Return the command to execute, filled; empty if the service has none.
 
     A text is split before it is filled, so that a value with a space stays one argument.
 
@@ -197,7 +196,7 @@ def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
     or have the port in a file of its own: neither is known here.
 
     Args:
-        service: whose command it is, with the declared port.
+        service: the service with the command and the port.
         arguments: words that are appended to the command.
     """
     import re  # only where a server did not get its port, or may not
@@ -210,7 +209,7 @@ def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
 
 
 def typed_command(words: Sequence[str], port: int, host: str, folder: str) -> TypedCommand:
-    """Return a command of the command line as what can be run.
+    """Return a command of the command line as a service.
 
     `{port}`, `{host}` and `{fd}` in it are placeholders; every other brace is the program's.
     """
@@ -219,7 +218,7 @@ def typed_command(words: Sequence[str], port: int, host: str, folder: str) -> Ty
 
 
 def program_name(words: Sequence[str]) -> str:
-    """Return the name of the program that a command starts, as part of a line or a file's name."""
+    """Return the name of the program that a command starts, fit for a line or a file's name."""
     from devports.core.command_line import launching_of  # not for a service
 
     name = launching_of(words).name[:64]
@@ -237,7 +236,7 @@ def _own_placeholders(word: str) -> str:
 
 
 def words_of(service: Service) -> tuple[str, ...]:
-    """Return the words of a command that no shell reads, with their placeholders.
+    """Return the words of a command without a shell, with their placeholders.
 
     Raises:
         ValueError: see `argv_of`.

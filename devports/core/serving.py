@@ -1,10 +1,10 @@
-"""What is said of a server after it was ready, as a pure function of what each look has seen.
+"""The state of a server that was ready, as a pure function of all inspections so far.
 
 A worker may die under a reloader that lives: the socket still listens, connections are still made,
-and no process accepts them. So it is asked, after a process with the socket has exited, whether
-another one waits for connections. A process that came later may still be importing: it is waited
-for as long as it lives. One that has had the socket all the time and was never seen to accept, as
-a reloader, is no hope. What cannot be told, as behind select(2), is never accused.
+and no process accepts them. So after a process with the socket has exited, each inspection asks
+whether another process waits for connections. A newer process may still be importing: it is waited
+for as long as it lives. A process that has had the socket all the time and was never seen to accept
+is a reloader. Where accepting cannot be read, as behind select(2), nothing is reported.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 EVERY = 2.0
-"""Seconds between looks at who listens while all is well: all that a run at rest costs."""
+"""Seconds between inspections of the listeners: the only cost of a run at rest."""
 STEP = 0.25
-"""Seconds between looks while it is in doubt whether any process accepts."""
+"""Seconds between inspections while it is in doubt whether any process accepts."""
 DOUBT = 1.5
-"""Seconds for such a doubt; gunicorn starts its next worker within 1 s."""
+"""Seconds that the doubt lasts; gunicorn starts its next worker within 1 s."""
 LASTING = 2 * EVERY
-"""Seconds that something has to last until it is said: three looks."""
+"""Seconds that a state has to last before it is reported: three inspections."""
 
 
-class Look(Frozen):
-    """What one look has seen.
+class Inspection(Frozen):
+    """The result of one inspection.
 
     Attributes:
-        now: seconds, on a clock that is never set back.
+        now: seconds, on a monotonic clock.
         inodes: the server's sockets that listen on its addresses.
         queue: connections on them that no process has accepted yet.
-        holders: who has them open, and whether each accepts: yes, no, perhaps (None). Empty where
-            that was not asked or cannot be told.
-        exited: a process that had one of them open, and has exited since the last look.
-        stranger: a process of others that listens on one of these addresses too, and where.
+        holders: the processes that have them open, and whether each accepts: yes, no, perhaps
+            (None). Empty where that was not read or cannot be told.
+        exited: a process that had one of them open, and has exited since the last inspection.
+        stranger: another process that listens on one of these addresses too, and where.
     """
 
     now: float
@@ -52,18 +52,18 @@ class Look(Frozen):
 
 
 class Serving(Frozen):
-    """What is known of a server that has been ready, from all looks so far.
+    """The state of a server that was ready.
 
     Attributes:
         doubt: since when it is in doubt whether any process accepts, None for no doubt.
-        exited: the process whose exit made the doubt.
-        first: who had the socket when it was ready.
-        accepted: who of its holders has been seen to accept.
-        inodes, queue: what the last look has seen of these.
+        exited: the process whose exit caused the doubt.
+        first: the holders of the socket when it was ready.
+        accepted: the holders that have been seen to accept.
+        inodes, queue: those of the last inspection.
         closed, crowded, shared: since when no socket listens, connections wait, others listen too.
-        stalled: whether it was said that no process accepts.
-        perhaps: whether it has stalled, and a process that came later may be accepting by now.
-        queued, joined: whether it was said that connections wait, that others listen too.
+        stalled: whether it was reported that no process accepts.
+        perhaps: whether it has stalled, and a newer process may be accepting by now.
+        queued, joined: whether it was reported that connections wait, that others listen too.
     """
 
     service: str
@@ -84,28 +84,28 @@ class Serving(Frozen):
 
     @property
     def pause(self) -> float:
-        """Seconds until the next look."""
+        """Seconds until the next inspection."""
         return EVERY if self.doubt is None else STEP
 
-    def asks(self, inodes: frozenset[int]) -> bool:
-        """Say whether a look that sees these sockets has to say who accepts: that costs more."""
+    def needs_holders(self, inodes: frozenset[int]) -> bool:
+        """Return whether an inspection with these sockets must read what accepts (costly)."""
         return self.doubt is not None or self.stalled or inodes != self.inodes
 
 
 def begin(service: str, endpoint: Endpoint, now: float) -> Serving:
-    """Return what is known of a server that is ready since `now`: who accepts is not seen yet."""
+    """Return the state of a server that is ready since `now`; what accepts is not known yet."""
     return Serving(service, endpoint, doubt=now)
 
 
-def step(before: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
-    """Return what is known after a look, and what is to be said."""
+def step(before: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
+    """Return the state after an inspection, and what to report."""
     noted = _noted(before, look)
     now, news = _again(noted, look) if before.stalled else _judged(noted, look)
     now = now.replace(inodes=look.inodes, queue=look.queue)
     return (now.replace(doubt=None, exited=None) if _lasts(now.doubt, look, DOUBT) else now), news
 
 
-def _noted(before: Serving, look: Look) -> Serving:
+def _noted(before: Serving, look: Inspection) -> Serving:
     accepting = {key for key, accepts in look.holders.items() if accepts}
     known = before.accepted.intersection(look.holders) if look.holders else before.accepted
     noted = before.replace(
@@ -120,16 +120,16 @@ def _noted(before: Serving, look: Look) -> Serving:
     return noted.replace(doubt=None, exited=None) if accepting else noted
 
 
-def _since(since: float | None, look: Look, *, so: bool) -> float | None:
+def _since(since: float | None, look: Inspection, *, so: bool) -> float | None:
     return (look.now if since is None else since) if so else None
 
 
-def _lasts(since: float | None, look: Look, seconds: float) -> bool:
+def _lasts(since: float | None, look: Inspection, seconds: float) -> bool:
     return since is not None and look.now - since >= seconds
 
 
-def _judged(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
-    """Judge a server that accepts connections as far as is known."""
+def _judged(now: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
+    """Update a server that accepts connections as far as is known."""
     service, endpoint = now.service, now.endpoint
     if _is_deserted(now, look):
         return _stalled(now), Stalled(service, endpoint, now.exited)
@@ -149,8 +149,8 @@ def _stalled(now: Serving) -> Serving:
     return now.replace(stalled=True, queued=False, doubt=None, exited=None)
 
 
-def _is_deserted(now: Serving, look: Look) -> bool:
-    """Say whether nobody accepts, and nobody is there who may begin to."""
+def _is_deserted(now: Serving, look: Inspection) -> bool:
+    """Return whether no process accepts, and none may begin to."""
     if now.exited is None or not look.inodes or not _lasts(now.doubt, look, DOUBT):
         return False
     idle = now.first - now.accepted
@@ -159,8 +159,8 @@ def _is_deserted(now: Serving, look: Look) -> bool:
     )
 
 
-def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
-    """Judge a server that has stalled: that there is a new worker does not mean that it accepts."""
+def _again(now: Serving, look: Inspection) -> tuple[Serving, RunEvent | None]:
+    """Update a server that has stalled: a new worker does not prove that it accepts."""
     taken = look.inodes == now.inodes and look.queue < now.queue
     if look.inodes - now.inodes or taken or any(look.holders.values()):
         return now.replace(stalled=False, perhaps=False), Accepting(now.service, now.endpoint)
@@ -168,6 +168,6 @@ def _again(now: Serving, look: Look) -> tuple[Serving, RunEvent | None]:
     return now.replace(perhaps=None in late), None
 
 
-def knocked(now: Serving) -> Serving:
-    """Return what is known with one more connection in the queue: if it is missed, it was taken."""
+def with_connection(now: Serving) -> Serving:
+    """Return the state with one more connection in the queue: if it is missing, it was accepted."""
     return now.replace(queue=now.queue + 1)

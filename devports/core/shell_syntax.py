@@ -1,9 +1,9 @@
-"""What a shell makes of a text: its commands, its words, the exit code that comes of it.
+"""Shell syntax of a command text: its commands, its words, its exit code.
 
-No shell: quotes, `$(...)` and operators are read, nothing is expanded. A pipeline ends with the
-exit code of its last command (POSIX 2.9.2), a list with that of the last command that ran (2.9.3),
-and a command in the background with 0. Without `shell = true` a command is only split into words:
-`cd` is looked for as a program, and `|` goes to the program as an argument.
+Quotes, `$(...)` and operators are parsed, nothing is expanded or run. A pipeline exits with the
+code of its last command (POSIX 2.9.2), a list with that of the last command that ran (2.9.3), and a
+command in the background with 0. Without `shell = true` a command is only split into words: `cd` is
+searched as a program, and `|` is an argument of the program.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 QUIET = ("true", ":", "exit 0", "echo", "read", "sleep", "pause", "printf")
-"""What is put behind a command so that its failure is no failure, or to keep a window open."""
+"""Commands after a server that hide its failure, or keep a window open."""
 ENDS = {"'": "'", '"': '"', "`": "`", "(": ")"}
 OPERATORS = ("||", "&&", "|&", "|", ";", "&", "\n")
 SPECIAL = frozenset("|&;<>()$`\\*?[]#~{}!\n")
-"""What makes a shell do more than to start one program with the words as they stand."""
+"""Characters that make a shell do more than start one program with the words as written."""
 
 
 class ShellCommand(Frozen):
-    """One command of a text: the operator before it, where it begins, and what it is."""
+    """One command of a text: the operator before it, its offset, its text."""
 
     operator: str
     start: int
@@ -64,7 +64,7 @@ def commands(text: str) -> list[ShellCommand]:
 
 
 def has_more_than_words(text: str) -> bool:
-    """Say whether one command has a redirection, or something in brackets, among its words."""
+    """Return whether a command has a redirection or brackets among its words."""
     return any(piece[0] in "()<>" for _, piece in _pieces(text))
 
 
@@ -80,9 +80,9 @@ def raw_words(text: str) -> tuple[str, ...]:
 
 
 def hides_exit_code(text: str) -> str:
-    """Return the end of a text that keeps its server's exit code from the caller; empty if none.
+    """Return the end of a text that hides its server's exit code from the caller; empty if none.
 
-    Only what is certain: `cd web; serve` and `serve && notify` hide nothing that matters.
+    Only certain cases: `cd web; serve` and `serve && notify` hide nothing that matters.
     """
     last = commands(text.strip())[-1]
     if last.operator == "&" and not last.text:
@@ -95,14 +95,14 @@ def hides_exit_code(text: str) -> str:
 
 
 def _operator(text: str, at: int) -> str:
-    """Return the operator at a place; `2>&1` and `&>log` have none."""
+    """Return the operator at an offset; `2>&1` and `&>log` have none."""
     found = next((each for each in OPERATORS if text.startswith(each, at)), "")
     redirects = text[at - 1 : at] == ">" or text[at + 1 : at + 2] == ">"
     return "" if found == "&" and redirects else found
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each letter, or all that is quoted or in brackets as one, with its place."""
+    """Yield each character, or a whole quoted or bracketed part, with its offset."""
     at = 0
     while at < len(text):
         end = _behind(text, at)
@@ -111,9 +111,9 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _behind(text: str, at: int) -> int:
-    """Return the place behind one letter, or behind all that is quoted or in brackets there.
+    """Return the offset behind one character, or behind the quoted or bracketed part there.
 
-    Between single quotes nothing counts, between others only a backslash, in brackets both.
+    Between single quotes nothing is special, between others only a backslash, in brackets both.
     """
     ends: list[str] = []
     while at < len(text):
@@ -134,20 +134,20 @@ BUILTINS = frozenset(
     ". alias builtin cd command eval exec export popd pushd set setopt shopt source trap ulimit"
     " umask unalias unset if for while until case { !".split()
 )
-"""Commands and words of POSIX shells, bash and zsh that are no programs of their own."""
+"""Commands and words of POSIX shells, bash and zsh that are no programs."""
 DIGITS = "0123456789"
 QUOTES = "'\""
 
 
 class ShellSyntax(Frozen):
-    """The word that only a shell knows, and what to do about it, as a hint says it."""
+    """A word that only a shell knows, and the instruction of the hint."""
 
     word: str
     hint: str
 
 
 def unshelled(service: Service) -> ShellSyntax | None:
-    """Return what a command has that wants a shell; None if it has nothing, or gets one."""
+    """Return the first word of a command that needs a shell; None without one, or with `shell`."""
     command = service.command
     if service.shell or not command:
         return None
@@ -177,13 +177,13 @@ def instead_of(words: Sequence[str]) -> str:
 
 
 def _assigned(word: str) -> str:
-    """Return `NAME=...` for an assignment, without its value: that may be a secret."""
+    """Return `NAME=...` for an assignment, without its value, which may be a secret."""
     found = assignment(word)
     return f"{found[0]}=..." if found else ""
 
 
 def _operator_unshelled(word: str) -> str:
-    """Return the operator that a word is, or ends in; redirections may have a file with them."""
+    """Return the operator that a word is or ends in; a redirection may include its file."""
     redirects = word.lstrip(DIGITS)[:1] in ("<", ">") or word.startswith("&>")
     if word in OPERATORS or redirects:
         return word

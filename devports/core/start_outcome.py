@@ -1,7 +1,7 @@
-"""What becomes of a start: one pure function of sockets, the server's end, time and its hooks.
+"""The result of a start: one pure function of sockets, the server's exit, time and its hooks.
 
-A line that the server prints is one fact, `hint`: it may let our hold go, and while the server has
-time left no more. A living server is stopped before its time only for another process that has the
+A line of output is one fact, `hint`: it may release the reservation, and as long as the server has
+time left no more. A living server is stopped before its timeout only if another process has the
 port.
 """
 
@@ -25,45 +25,46 @@ if TYPE_CHECKING:
 
 
 TAKEN_FOR = 6.0
-"""Seconds that somebody else is on the port before anything is done: gunicorn tries again for 5 s
+"""Seconds that another process has the port before anything is done: gunicorn tries again for 5 s
 and nginx for 2.5 s (measured)."""
 SHARED_FOR = 1.0
-"""Seconds that somebody listens beside our server before that is no passing moment."""
+"""Seconds that another process listens beside the server before that counts."""
 SILENT_FOR = 30.0
-"""Seconds after which our hold is let go for a living server that has nothing of its port."""
+"""Seconds until the reservation is released for a living server without a socket on its port."""
 BY_SIGNAL = 128
 AFTER_RELEASE = 15.0
-"""Seconds that it has from there at least, if it has so many at all."""
+"""Seconds that it has after that at least, if it has as many at all."""
 
 
 class StartFacts(Frozen):
-    """What is known of one start. What is not known is "no"; times are in seconds.
+    """The facts about one start. What is not known is "no"; times are in seconds.
 
     Attributes:
         code: the exit code as a shell gives it, None while the server lives.
-        own: what its tree has of the endpoints: `given` is a socket that it inherited from us and
-            has done nothing with, `some` is LISTEN on some of several addresses.
+        own: the server's sockets on the endpoints: `given` is one that it inherited and has not
+            used, `some` is LISTEN on some of several addresses.
         had: whether it has had a socket of its own there in this start.
-        serves: whether it does what else `ready` asks for.
-        foreign: what somebody else has of the endpoints.
-        foreign_for: how long that has been so, beside a server that listens or one that does not.
-        spared: the other one is a container's forwarder or cannot be read: it may be what the
-            server itself has started.
-        any_owner: ``ready.owner = "any"``: whoever listens is taken for the server.
+        serves: whether it meets the other conditions of `ready`.
+        foreign: other processes' sockets on the endpoints.
+        foreign_for: how long they have been there, beside a server that listens or one that does
+            not.
+        spared: the other process is a container's forwarder or cannot be read: the server itself
+            may have started it.
+        any_owner: ``ready.owner = "any"``: any listener counts as the server.
         elapsed: since the start.
-        released_at: when our hold was let go beside the living server, None if it was not.
-        hold: whether our hold is there now.
-        held: whether it was there in this start.
-        another_way: whether a start without a hold may follow.
-        hooked: every program of it that can bind would have asked us, or told us.
-        proven: this command has come up beside our hold before.
-        refused: a hook says that a bind of ours failed.
-        elsewhere_refused: a hook says that a bind of another port failed.
-        unfit: it has a socket that cannot be bound beside our hold.
-        hint: a line of it says that an address is in use.
+        released_at: when the reservation was released while the server lived, None if it was not.
+        hold: whether devports holds the reservation now.
+        held: whether it held it in this start.
+        another_way: whether a start without a reservation may follow.
+        hooked: every program of it that can bind would have sent a request or a report.
+        proven: this command has become ready beside a reservation before.
+        refused: a hook reports that a bind of a declared port failed.
+        elsewhere_refused: a hook reports that a bind of another port failed.
+        unfit: it has a socket that cannot be bound beside the reservation.
+        hint: a line of its output says that an address is in use.
         elsewhere: it listens on another port.
-        told: its command names that port.
-        freed: somebody else has been ended beside it in this start.
+        port_in_command: its command names that port.
+        freed: another process has been stopped beside it in this start.
         may_free: whether the port may be freed at all.
         starts_left: whether it may be started again.
     """
@@ -89,14 +90,14 @@ class StartFacts(Frozen):
     unfit: bool = False
     hint: bool = False
     elsewhere: bool = False
-    told: bool = False
+    port_in_command: bool = False
     freed: bool = False
     may_free: bool = True
     starts_left: bool = True
 
     @property
     def in_way(self) -> bool:
-        """Whether our hold may have been in its way."""
+        """Whether the reservation may have prevented its bind."""
         return self.held and (self.refused or not (self.hooked or self.proven))
 
     @property
@@ -108,14 +109,14 @@ class StartFacts(Frozen):
 
     @property
     def is_taken(self) -> bool:
-        """Whether somebody else has the port: who is only bound has it if our server is not."""
+        """Whether another process has the port; if it is only bound, the server must not be."""
         if self.spared or self.own in ("some", "listen"):
             return False
         return self.foreign == "listen" or (self.foreign == "bound" and self.own != "bound")
 
 
 def decide(facts: StartFacts) -> Outcome:
-    """Return what is to be done: the first row that fits."""
+    """Return the first outcome that fits."""
     if facts.any_owner:
         own: Own = "listen" if facts.foreign == "listen" else facts.own
         facts = facts.replace(own=own, foreign="none")
@@ -134,7 +135,7 @@ def _ended(facts: StartFacts, code: int) -> Outcome:
     if facts.had or facts.own in ("bound", "some", "listen"):
         return "ended"
     if facts.elsewhere_refused and not facts.refused:
-        return "ended"  # that was it
+        return "ended"  # the other port was the cause
     if code in (0, NOT_EXECUTABLE, NOT_FOUND) or code > BY_SIGNAL:
         return "ended"
     if facts.foreign != "none":
@@ -143,7 +144,7 @@ def _ended(facts: StartFacts, code: int) -> Outcome:
 
 
 def _listening(facts: StartFacts) -> Outcome:
-    """Decide for a server that listens: who is only bound beside it cannot listen any more."""
+    """Decide for a server that listens: a process that is only bound cannot listen any more."""
     if facts.foreign == "listen":
         return "shared" if facts.foreign_for >= SHARED_FOR or facts.out_of_time else "wait"
     if facts.serves:
@@ -156,7 +157,7 @@ def _again(facts: StartFacts) -> Outcome:
 
 
 def _may_release(facts: StartFacts) -> bool:
-    """Say whether our hold goes for a living server that may have met it; it tries again or not."""
+    """Return whether the reservation is released for a living server whose bind may have failed."""
     silent = facts.elapsed >= min(SILENT_FOR, facts.timeout / 2)
     alone = facts.own in ("none", "given") and facts.foreign == "none"
     met = facts.refused or facts.unfit or facts.hint or silent
@@ -166,7 +167,7 @@ def _may_release(facts: StartFacts) -> bool:
 def _out_of_time(facts: StartFacts) -> Outcome:
     if facts.own == "bound":
         return "bound-only"
-    driven = facts.elsewhere and not facts.told
+    driven = facts.elsewhere and not facts.port_in_command
     met = driven or facts.hint or facts.refused
     if facts.foreign == "none" and facts.in_way and facts.another_way and met:
         return "without-hold"

@@ -1,14 +1,14 @@
-"""What has to end so that a port is free, with whose consent, and what came of it.
+"""What has to stop so that a port is free, the confirmation it needs, and the results.
 
-A reloader or pre-fork server is one thing with several processes: ending only the worker brings
-up the next one, so a plan names the top of the family and carries its members along. Who touches
-the port without holding it is counted and named, so that a person sees before the question and
-after the deed that nobody of them was signalled.
+A reloader or pre-fork server is one group of processes: if only the worker stops, it starts the
+next one, so a target names the root of the group and its members. Clients of the port are counted
+and named, so that a person sees before the question and after the stop that none of them is
+signalled.
 """
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.command_line import is_interactive, is_persons_shell, is_shell, program
 from devports.core.holder_kind import (
     Container,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
     from devports.core.verdict import Finding
 
-    Consent = Literal["granted", "ask", "unanswerable", "refused"]
+    Confirmation = Literal["granted", "ask", "unanswerable", "refused"]
     RunOf = Callable[[Process], RunInfo | None]
 
     Touch = Literal["client", "outgoing"]
@@ -59,34 +59,34 @@ if TYPE_CHECKING:
 
 
 class StopTarget(Frozen):
-    """What is ended as one: a process, and the holders that hang on it.
+    """A group of processes that is stopped together.
 
-    `process` is the holder itself or, for reloaders and pre-fork servers, the top of its family:
-    ending only the worker would bring up the next one.
+    `process` is the holder itself or, for reloaders and pre-fork servers, the root of its group: if
+    only the worker stops, it starts the next one. `members` are the holders.
     """
 
     process: Process
-    standing: HolderKind
+    kind: HolderKind
     members: tuple[Holder, ...]
 
 
 class ConfirmPolicy(Frozen):
-    """What the command line and the configuration allow.
+    """What the command line and the configuration permit.
 
-    `other_users` and `other_checkouts` say whom `yes` covers besides; no file can. `reclaim` names
-    the project whose own leftovers may be ended without a question. `movable` is the port that its
-    service could exchange for another one, 0 if there is none. `moves`: that port is exchanged
-    rather than freed, so whoever holds it is left alone. `fails`: the service shall fail where its
-    port is held, so nobody is asked and `yes` does not count.
+    `yes`: no question. `other_users` and `other_checkouts` extend it; no file can set them.
+    `reclaim_project`: the project whose own orphaned servers are stopped without a question.
+    `movable_port`: the port that its service can exchange for another one, 0 if there is none.
+    `moves`: that port is exchanged rather than freed, so its holders are left running.
+    `never_ask`: the service fails where its port is in use, so `yes` does not count either.
     """
 
     yes: bool = False
     other_users: bool = False
     interactive: bool = False
-    reclaim: str = ""
-    movable: int = 0
+    reclaim_project: str = ""
+    movable_port: int = 0
     moves: bool = False
-    fails: bool = False
+    never_ask: bool = False
     other_checkouts: bool = False
 
 
@@ -95,33 +95,33 @@ WATCHERS = frozenset(
     " ts-node-dev node-dev watchexec watchmedo watchfiles uv poetry pdm pipenv cargo-watch"
     " autossh".split()
 )
-"""Programs that start one server as their child and would start it again or outlive it."""
+"""Programs that start one server as their child and restart it or outlive it."""
 
 SHORT_NAMES = frozenset("air cargo reflex entr".split())
-"""The same with a name that a person's own script may have: only as the program itself."""
+"""More of them, whose names a person's own script may have: only as the program itself."""
 
 RUNTIMES = {"deno": ("task",), "bun": ("run",), "dotnet": ("run", "watch")}
-"""What runs a person's program in itself, and is a runner of others only with these words."""
+"""Runtimes that execute a program themselves, and start others only with these words."""
 
 RELOADING = ("node", "bun")
 """Runtimes that start the program again as their child with `--watch`."""
 
 SEVERAL = frozenset("-r --recursive --parallel --filter -F --workspaces -ws workspaces".split())
-"""With these words they start the servers of several packages, and the others are not to end."""
+"""With these words they start the servers of several packages, and the others must not stop."""
 
 
 def root_of_group(
     holder: Holder, holders: Sequence[Holder], run_of: RunOf, viewer: CurrentUser
 ) -> Process:
-    """Return the process to end so that `holder` goes for good.
+    """Return the process to stop so that `holder` stops permanently.
 
-    A devports run above it is the one, whatever it started in between. Else climbs while the
-    parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django) or
-    is a known watcher, and never to what serves somebody else as well.
+    That is a devports run above it, whatever it started in between. Else the search climbs while
+    the parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django)
+    or is a known watcher, and never to a process that serves another port as well.
     """
     from devports.core.classify import is_supervisor_program
 
-    line = _own_line(holder, viewer)
+    line = _own_ancestors(holder, viewer)
     for parent in line:
         if run_of(parent) is not None:
             return parent
@@ -140,10 +140,10 @@ def root_of_group(
     return top
 
 
-def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
-    """Return the ancestors, parent first, up to another user's, a protected or a person's place.
+def _own_ancestors(holder: Holder, viewer: CurrentUser) -> list[Process]:
+    """Return the ancestors, parent first, up to another user's, protected or typed-into one.
 
-    What a person typed into the terminal of a service is no part of that service.
+    A command typed into the terminal of a service is no part of that service.
     """
     from devports.core.protected import protection
 
@@ -157,24 +157,24 @@ def _own_line(holder: Holder, viewer: CurrentUser) -> list[Process]:
     return line
 
 
-def possible_tops(holder: Holder) -> list[Process]:
-    """Return the parents that may be ended for a holder: of these it matters what they serve."""
+def possible_roots(holder: Holder) -> list[Process]:
+    """Return the processes that may be stopped for a holder; their other listeners matter."""
     line = holder.line
     return [p for at, p in enumerate(line) if any(is_wrapper_of(p, child) for child in line[:at])]
 
 
 def may_restart_children(parent: Process) -> bool:
-    """Say whether a parent may start the server again: anything but init and a person's shell."""
+    """Return whether a parent may restart the server: any but init and an interactive shell."""
     from devports.core.protected import by_name
 
     return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
 
 
 def is_wrapper_of(parent: Process, child: Process) -> bool:
-    """Say whether `parent` runs `child` as a part of itself."""
+    """Return whether `parent` runs `child` as a part of itself."""
     if parent.argv and parent.argv[1:] == child.argv[1:] and len(parent.argv) > 1:
         return True
-    # A person can type `python -c "import multiprocessing ..."`: then the parent is a shell.
+    # A typed `python -c "import multiprocessing ..."` has a shell as its parent.
     if any("multiprocessing" in word for word in child.argv[1:4]) and _same_program(parent, child):
         return True
     watching = any(word.startswith("--watch") for word in parent.argv[1:])
@@ -182,9 +182,9 @@ def is_wrapper_of(parent: Process, child: Process) -> bool:
 
 
 def is_inheritor(holder: Holder, agreed: Collection[Process]) -> bool:
-    """Say whether a holder of a socket belongs to those whose socket it was.
+    """Return whether a holder inherited its socket from one of the `agreed` processes.
 
-    Below one of them, or, since a parent may have ended, of the same program and words.
+    It is their descendant or, since a parent may have exited, has the same program and arguments.
     """
     it, keys = holder.process, {process.key for process in agreed}
     return any(parent.key in keys for parent in holder.ancestors) or any(
@@ -193,12 +193,12 @@ def is_inheritor(holder: Holder, agreed: Collection[Process]) -> bool:
 
 
 def _watches(parent: Process) -> bool:
-    """Say whether this is a runner of one server; runners of many outlive the one that ends."""
+    """Return whether this is a runner of one server; runners of many outlive the one that exits."""
     # npm and others write their whole command line into argv[0].
     from devports.core.protected import INTERPRETERS
 
     words = [word for arg in parent.argv for word in arg.split(" ")]
-    # Of an interpreter the second word is the program; what stands there else is anything.
+    # The second word of an interpreter is the program; other options may precede it.
     scripted = program(parent).rstrip("0123456789.") in INTERPRETERS
     names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[: 1 + scripted]}
     known = names & WATCHERS or program(parent) in SHORT_NAMES or _runs_a_task(parent)
@@ -206,29 +206,29 @@ def _watches(parent: Process) -> bool:
 
 
 def _runs_a_task(parent: Process) -> bool:
-    """Say whether a runtime was told a task by its name; a file it runs in itself."""
+    """Return whether a runtime runs a task by its name; it executes a file itself."""
     verbs = RUNTIMES.get(program(parent), ())
     at = next((at for at, word in enumerate(parent.argv) if word in verbs), 0)
     return at > 0 and not {"/", "."} & set("".join(parent.argv[at + 1 : at + 2]))
 
 
 def _same_program(parent: Process, child: Process) -> bool:
-    """Say whether both run one interpreter; pythonX.Y and python3 are names of one."""
+    """Return whether both run one interpreter, be it pythonX.Y or python3."""
     names = {program(process).rstrip("0123456789.").lower() for process in (parent, child)}
     return len(names) == 1
 
 
 def no_run(_: Process) -> None:
-    """Know of no devports run."""
+    """Return None: no devports run is known."""
 
 
 def targets(
     holders: Sequence[Holder],
     viewer: CurrentUser,
     run_of: RunOf,
-    elsewhere_of: ElsewhereOf = unplaced,
+    elsewhere_of: ElsewhereOf = no_checkout,
 ) -> tuple[StopTarget, ...]:
-    """Group the holders by what has to end, in the order in which they were found."""
+    """Group the holders by what has to stop, in the order in which they were found."""
     from devports.core.classify import strictest_kind
 
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
@@ -245,24 +245,24 @@ def targets(
     )
 
 
-def consent(standing: HolderKind, policy: ConfirmPolicy) -> Consent:
-    """Say whether ending it is granted, has to be asked for, cannot be asked for, or is refused."""
-    match standing:
+def confirmation(kind: HolderKind, policy: ConfirmPolicy) -> Confirmation:
+    """Return whether stopping it is permitted, a question, unconfirmable, or refused."""
+    match kind:
         case Protected() | SupervisedService() | OtherUser(permitted=False):
             return "refused"
-        case Container(said=said) if said != "one":
+        case Container(engine_answer=said) if said != "one":
             return "refused"
         case OtherCheckout(is_guarded=True) if policy.yes and not policy.other_checkouts:
             return "refused"
         case OtherUser():
             granted = policy.yes and policy.other_users
         case DevportsRun(run=run):
-            granted = policy.yes or (run.left and run.project == policy.reclaim)
+            granted = policy.yes or (run.left and run.project == policy.reclaim_project)
         case OrdinaryProcess() | Tunnel() | Container() | OtherCheckout():
             granted = policy.yes
         case _:
-            unreachable(standing)
-    if policy.fails:
+            unreachable(kind)
+    if policy.never_ask:
         return "unanswerable"
     if granted:
         return "granted"
@@ -270,9 +270,9 @@ def consent(standing: HolderKind, policy: ConfirmPolicy) -> Consent:
 
 
 class UntouchedProcess(Frozen):
-    """A process that is left alone, whatever happens to the port.
+    """A process that is left running, whatever happens to the port.
 
-    `why`: it is a client of the server, or has the number as its own end of another connection.
+    `why`: it is a client of the server, or has an outgoing connection from the port.
     """
 
     process: Process
@@ -280,7 +280,7 @@ class UntouchedProcess(Frozen):
 
 
 def is_same_program(successor: StopTarget, target: StopTarget) -> bool:
-    """Say whether who has the port now runs what one of those ran who had it before."""
+    """Return whether the new holder runs the program of one of the previous holders."""
     before = {(it.process.exe, it.process.argv) for it in target.members}
     return any((it.process.exe, it.process.argv) in before for it in successor.members)
 
@@ -292,14 +292,14 @@ def starter(successor: StopTarget, above: Collection[ProcessKey]) -> Process | N
 
 
 class PortClients(Frozen):
-    """`clients`: connections that the server has, from wherever. `spared`: who of them is here."""
+    """`clients`: connections of the server, from anywhere. `spared`: the local client processes."""
 
     clients: int = 0
     spared: tuple[UntouchedProcess, ...] = ()
 
 
 def connections(sockets: Iterable[Socket], endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:
-    """Return the established connections whose near end is one of these endpoints."""
+    """Return the established connections whose local end is one of these endpoints."""
     return tuple(
         socket
         for socket in sockets
@@ -323,13 +323,13 @@ def classify_clients(
     holding: HolderSearch,
     ending: Collection[ProcessKey],
 ) -> PortClients:
-    """Tell clients from those who merely use the number; who ends or hangs below is neither.
+    """Split processes into clients and outgoing connections, without those that are to stop.
 
     Args:
-        served: connections whose near end is the port.
+        served: connections whose local end is the port.
         calling: the far ends of some of them on this machine.
-        holding: who has these sockets.
-        ending: the processes that are to end.
+        holding: the holders of these sockets.
+        ending: the processes that are to stop, which count with their descendants as neither.
     """
     far = {socket.inode for socket in calling}
     left = [h for h in holding.holders if not any(p.key in ending for p in h.line)]
@@ -344,19 +344,19 @@ def classify_clients(
 
 
 class WouldStop(Frozen):
-    """It would be ended; nothing was done. `asks`: a person would be asked first."""
+    """It would be stopped; nothing was done. `asks`: after a question."""
 
     target: StopTarget
     asks: bool
 
 
 class Stopped(Frozen):
-    """Signalled, and it let go of the port after `seconds`. `signals` in the order sent.
+    """Signalled, and it closed the port after `seconds`. `signals` in the order sent.
 
-    `exited`: a server may give up its port and live on to finish with its clients.
-    `bindable`: whether that was all it took; another may have the port still, or again.
-    `parent`: the nearest one that lives on, is no shell and may start it again.
-    `orphans`: its children that live on without it; they hold no port, so none was signalled.
+    `exited`: a server may close its port and stay alive to serve its clients. `bindable`: whether
+    the port is free then; another process may have it. `parent`: the nearest ancestor that lives,
+    is no shell and may restart it. `orphans`: its living children; they hold no port, so none was
+    signalled.
     """
 
     target: StopTarget
@@ -369,7 +369,7 @@ class Stopped(Frozen):
 
 
 class ContainerStopped(Frozen):
-    """Its engine says that the container has ended. `seconds` and `bindable` as in `Stopped`."""
+    """Its engine reports that the container stopped. `seconds` and `bindable` as in `Stopped`."""
 
     target: StopTarget
     seconds: float
@@ -380,42 +380,42 @@ class StopFailed(Frozen):
     """Its engine did not stop the container and said why; the port may be bindable anyway."""
 
     target: StopTarget
-    complaint: str
+    engine_error: str
     bindable: bool = False
 
 
 class AlreadyGone(Frozen):
-    """It ended, or let go of the socket, before anything was sent."""
+    """It exited, or closed the socket, before anything was sent."""
 
     target: StopTarget
 
 
 class Declined(Frozen):
-    """The person said no. `moving`: and that the service shall take another port instead."""
+    """The answer was no. `moving`: the answer was to use another port."""
 
     target: StopTarget
     moving: bool = False
 
 
 class Refused(Frozen):
-    """Not ended by us; `why` says which law stands in the way."""
+    """Not stopped; `why` is the reason."""
 
     target: StopTarget
     why: Why
 
 
 class TimedOut(Frozen):
-    """Signalled and still there."""
+    """Signalled, and it still has the port."""
 
     target: StopTarget
     signals: tuple[str, ...]
 
 
 class Respawned(Frozen):
-    """Ended, and another process has taken its place.
+    """Stopped, and another process has the port now.
 
-    `by`: a parent of both that lives; None where none of the target's started the other. `again`:
-    that is the same program, and started after our signal: what we ended was started again.
+    `by`: a living ancestor of both; None without one. `again`: the new holder is the same program
+    and was started after the signal: the server was restarted.
     """
 
     target: StopTarget
@@ -425,7 +425,7 @@ class Respawned(Frozen):
 
     @property
     def is_chance(self) -> bool:
-        """Whether somebody was quicker, by a socket of their own, and no parent will be again."""
+        """Whether the new holder has a socket of its own and no parent in common."""
         before = {inode for it in self.target.members for inode in it.inodes}
         return self.by is None and not any(before & set(it.inodes) for it in self.successor.members)
 
@@ -437,21 +437,21 @@ class Terminating(Frozen):
 
 
 class Killing(Frozen):
-    """Progress: it did not end in time, SIGKILL is being sent."""
+    """Progress: it did not exit in time, SIGKILL is being sent."""
 
     target: StopTarget
 
 
 class StoppingContainer(Frozen):
-    """Progress: the engine is being told to stop the container."""
+    """Progress: the engine is stopping the container."""
 
     target: StopTarget
 
 
 class WaitingForPort(Frozen):
-    """Progress: waiting up to `seconds` for leftovers or a slow stop; `clients` still connected.
+    """Progress: waiting up to `seconds` for lingering connections or a slow stop, with `clients`.
 
-    `waited`: seconds that have passed before it is told.
+    `waited`: seconds of the wait before this report.
     """
 
     seconds: float
@@ -460,7 +460,7 @@ class WaitingForPort(Frozen):
 
 
 class WatchingForRestart(Frozen):
-    """Progress: the port is free; watching `seconds` whether `by` starts the server again."""
+    """Progress: the port is free; watching for `seconds` whether `by` restarts the server."""
 
     seconds: float
     by: Process
@@ -468,11 +468,11 @@ class WatchingForRestart(Frozen):
 
 
 class Question(Frozen):
-    """What a person is asked before anything is ended.
+    """A question before anything is stopped.
 
-    To stop a process, to kill what did not stop, or to have a container stopped by its engine.
+    To stop a process, to kill one that did not stop, or to have a container stopped by its engine.
 
-    `may_move`: taking another port is an answer too.
+    `may_move`: using another port is an answer too.
     """
 
     kind: QuestionKind
@@ -485,7 +485,7 @@ class Question(Frozen):
 class FreeResult(Frozen):
     """The result of freeing: three facts (signalled, exited, bindable), and the exit code.
 
-    `findings` were taken last, after everything was done: they decide. `spared` were not touched.
+    `findings` were read last, after everything was done: they decide. `spared`: left running.
     """
 
     bindable: bool
@@ -496,6 +496,6 @@ class FreeResult(Frozen):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the port was had and somebody else was quicker, so that it is worth a retry."""
+        """Whether the port was free and another process was faster, so that a retry may succeed."""
         now = [outcome for outcome in self.outcomes if isinstance(outcome, Respawned)]
         return not self.bindable and bool(now) and all(outcome.is_chance for outcome in now)

@@ -1,12 +1,12 @@
-"""Words, numbers and widths of text: small, and without the price of ``shlex`` (it imports re).
+"""Words, numbers and widths of text, without the cost of ``shlex`` (it imports re).
 
-Numbers from outside are ASCII and bounded: Python would read digits of every script, any length.
+Numbers from outside are ASCII and bounded: Python would accept digits of every script, any length.
 """
 
 from __future__ import annotations
 
 PLAIN = "@%+=:,./-_"
-"""What needs no quotes beside letters and digits, as in shlex.quote."""
+"""Characters besides letters and digits that need no quotes, as in shlex.quote."""
 
 
 def quote(word: str, *, also: str = "") -> str:
@@ -24,16 +24,16 @@ def assignment(word: str) -> tuple[str, str] | None:
 
 
 def native(text: str, encoding: str) -> str:
-    """Return the text of a file as names come from a system that takes nothing else (PEP 383).
+    """Return the text of a file in the form of the system's names (PEP 383).
 
-    The same where that is UTF-8. In another `encoding` (LC_ALL=POSIX and Python's UTF-8 mode off:
-    ASCII) what it has no characters for becomes surrogates.
+    The same where the system uses UTF-8. In another `encoding` (LC_ALL=POSIX and Python's UTF-8
+    mode off: ASCII) characters outside it become surrogates.
     """
     return text.encode("utf-8", "surrogateescape").decode(encoding, "surrogateescape")
 
 
 def portable(text: str) -> str:
-    """Return what came from the system or by `native` as a file has it; no text becomes `?`."""
+    """Return text from the system or from `native` in the form of a file; none becomes `?`."""
     try:
         return text.encode("utf-8", "surrogateescape").decode()
     except UnicodeError:
@@ -46,14 +46,14 @@ LAST_PORT = 65535
 def decimal(text: str | bytes, highest: int) -> int | None:
     """Return a decimal number from 0 to `highest`, None for anything else.
 
-    What has more digits than `highest`, be it for zeros in front, is none either.
+    None as well for more digits than `highest` has, even if some are leading zeros.
     """
     digits = text.isascii() and text.isdigit() and len(text) <= len(str(highest))
     return int(text) if digits and int(text) <= highest else None
 
 
 def is_address(word: str) -> bool:
-    """Say whether a word may be a numeric address; the kernel has the last word."""
+    """Return whether a word may be a numeric address; the kernel decides."""
     return all(char in "0123456789abcdefABCDEF.:" for char in word) and bool({".", ":"} & set(word))
 
 

@@ -1,8 +1,8 @@
-"""Immutable records, without the price of ``dataclasses``.
+"""Immutable records, without the cost of ``dataclasses``.
 
-``import dataclasses`` with two records costs 1.5 bare Python starts (it pulls in inspect, re and
-enum), which is more than everything else ``devports check`` does. `Frozen` gives the part of it
-that we use; type checkers see it as a frozen dataclass (PEP 681).
+``import dataclasses`` with two records costs 1.5 bare Python starts (it imports inspect, re and
+enum), which is more than everything else ``devports check`` does. `Frozen` is the part of it that
+devports uses; type checkers see it as a frozen dataclass (PEP 681).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bind outcome x socket table -> verdict. A bind decides; the table explains.
 
-The address rules are Linux's, measured for every pair of addresses; macOS and Windows differ in
-one point (there a wildcard listener does not stop a bind to one address), told by `wildcards`. Who
-wants every address wants each of them: it is held, though the kernel there would give the rest.
+The address rules are Linux's, measured for every pair of addresses; macOS and Windows differ in one
+point (there a wildcard listener does not prevent a bind to one address), given by `wildcards`. A
+server for every address needs each of them: it is held, though the kernel there would grant the
+rest.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 
 
 DEFAULT_EPHEMERAL = (32768, 60999)
-"""Local ports the kernel hands out by itself (net.ipv4.ip_local_port_range, default)."""
+"""The default range of ports for outgoing connections (net.ipv4.ip_local_port_range)."""
 
 
 class Free(Frozen):
-    """The bind works and nothing is in the way."""
+    """The bind works and nothing conflicts."""
 
 
 class LingeringConnections(Frozen):
-    """Only leftovers of an ended server: TIME_WAIT, orphans, connections it still serves.
+    """Only connections of a server that exited or closed the port (TIME_WAIT and others).
 
     `blocking`: even a server that sets SO_REUSEADDR is refused, since the old one did not set it.
     """
@@ -43,19 +44,19 @@ class LingeringConnections(Frozen):
 
     @property
     def seconds(self) -> float | None:
-        """Seconds until the last of them is gone by itself; None if one has no such end."""
+        """Seconds until the kernel has dropped all of them; None if one has no such limit."""
         ends = [socket.expires for socket in self.sockets if socket.expires is not None]
         return max(ends) if len(ends) == len(self.sockets) else None
 
 
 class LocalhostConflict(Frozen):
-    """The bind works, but `localhost` may reach somebody else's listener on a sister address."""
+    """The bind works, but `localhost` may reach another listener, on its other address."""
 
     sockets: tuple[Socket, ...]
 
 
 class OutgoingConnection(Frozen):
-    """An outgoing connection has the port as its local port. Explained, never signalled.
+    """An outgoing connection has the port as its local port. Never signalled.
 
     `blocking`: even a server that sets SO_REUSEADDR is refused, since the client did not set it.
     """
@@ -65,13 +66,13 @@ class OutgoingConnection(Frozen):
 
 
 class HolderUnknown(Frozen):
-    """In use, and nothing to be seen even after asking again."""
+    """In use, and no holder was found even after a second inspection."""
 
     gaps: tuple[VisibilityGap, ...] = ()
 
 
 class Held(Frozen):
-    """Somebody listens here, or is bound and may listen at any moment."""
+    """A process listens here, or is bound and may listen at any moment."""
 
     sockets: tuple[Socket, ...]
 
@@ -89,12 +90,12 @@ class NotLocal(Frozen):
 
 
 def plain_address(address: str) -> str:
-    """Return an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as the IPv4 address it stands for."""
+    """Return an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as its IPv4 address."""
     return address[7:] if address.startswith("::ffff:") and "." in address else address
 
 
 def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool | None:
-    """Say whether `socket` occupies `wanted`: same family reach, and equal or wildcard address.
+    """Return whether `socket` occupies `wanted`: same family reach, and equal or wildcard address.
 
     A wanted ``::`` is taken as dual-stack, the kernel's default. None: the table does not say
     whether an IPv6 wildcard includes IPv4, so only the bind knows.
@@ -114,11 +115,11 @@ def covers(socket: Socket, wanted: Endpoint, *, wildcards: bool = True) -> bool 
 
 
 LOCALHOST = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
-"""Where a client of ``localhost`` may end up."""
+"""Addresses that a client of ``localhost`` may reach."""
 
 
 def is_other_localhost(socket: Socket, wanted: Endpoint) -> bool:
-    """Say whether a client of ``localhost`` may reach `socket` instead of a server on `wanted`."""
+    """Return whether a client of ``localhost`` may reach `socket` instead of `wanted`."""
     if socket.state != "LISTEN" or socket.local.port != wanted.port:
         return False
     theirs, mine = plain_address(socket.local.address), plain_address(wanted.address)
@@ -126,9 +127,9 @@ def is_other_localhost(socket: Socket, wanted: Endpoint) -> bool:
 
 
 def holding(table: Table, wanted: Endpoint, *, wildcards: bool) -> tuple[Socket, ...]:
-    """Return the sockets that hold `wanted` for certain: beside them nothing needs to be probed.
+    """Return the sockets that certainly hold `wanted`: beside them no bind needs to be tried.
 
-    A BOUND one counts: Linux would let a second server bind, but whoever listens first wins.
+    A BOUND one counts: Linux would let a second server bind, but only the first one to listen wins.
     """
     return tuple(
         socket
@@ -138,12 +139,12 @@ def holding(table: Table, wanted: Endpoint, *, wildcards: bool) -> tuple[Socket,
 
 
 def is_outgoing(socket: Socket, ephemeral: tuple[int, int], peers: Sequence[Socket] = ()) -> bool:
-    """Say whether a connected socket was opened by a client and not accepted by a server.
+    """Return whether a connected socket was opened by a client and not accepted by a server.
 
-    The kernel does not keep which side called connect(2). If one of `peers` listens where it is
-    connected to, this side called. Otherwise: a client's local port comes from the ephemeral
-    range; a server's does not, and its peer's does. Where both do, an end on this machine without
-    a listener is a caller's.
+    The kernel does not keep which side called connect(2). If one of `peers` listens on the remote
+    address, this side did. Otherwise: a client's local port comes from the ephemeral range; a
+    server's does not, and its peer's does. Where both do, an end on this machine without a listener
+    is a client's.
     """
     low, high = ephemeral
     if socket.remote is None or socket.inode == 0:
@@ -158,7 +159,7 @@ def is_outgoing(socket: Socket, ephemeral: tuple[int, int], peers: Sequence[Sock
 
 
 def is_far_end(other: Socket, socket: Socket) -> bool:
-    """Say whether both are one connection: the same pair of addresses, turned round."""
+    """Return whether both are one connection: the same pair of addresses, turned."""
     if other.remote is None or socket.remote is None:
         return False
     turned = (plain_end(other.remote), plain_end(other.local))
@@ -166,7 +167,7 @@ def is_far_end(other: Socket, socket: Socket) -> bool:
 
 
 def plain_end(endpoint: Endpoint) -> tuple[str, int]:
-    """Return an end of a connection so that both of its ends can be compared."""
+    """Return an end of a connection in a form that compares equal for both of its ends."""
     return plain_address(endpoint.address), endpoint.port
 
 
@@ -179,14 +180,14 @@ def diagnose(
     wildcards: bool = True,
     peers: Sequence[Socket] = (),
 ) -> Verdict:
-    """Say what is the matter with `wanted`.
+    """Return the verdict on `wanted`.
 
     Args:
-        wanted: what the server is going to bind.
-        bind: what the kernel said to our own bind; any value will do where `holding` finds some.
-        table: the sockets on this port, our own left out.
+        wanted: the address that the server has to bind.
+        bind: the result of devports' bind; any value where `holding` finds sockets.
+        table: the sockets on this port, without those of devports.
         ephemeral: first and last port of the range for outgoing connections.
-        wildcards: whether a wildcard listener stops a bind to one address (on Linux only).
+        wildcards: whether a wildcard listener prevents a bind to one address (on Linux only).
         peers: the sockets on the remote ports of the connections in the table.
     """
     if certain := holding(table, wanted, wildcards=wildcards):
@@ -221,7 +222,7 @@ def _accepted(
     wanted: Endpoint, table: Table, ephemeral: tuple[int, int], peers: Sequence[Socket]
 ) -> Verdict:
     left = tuple(s for s in table.sockets if covers(s, wanted))
-    # A bound one is only left where wildcards leave an address to others: no leftover, a rival.
+    # A bound one is only left where wildcards leave an address to others: it may still listen.
     rivals = [s for s in left if s.state == "BOUND"]
     if sisters := tuple(s for s in table.sockets if is_other_localhost(s, wanted) or s in rivals):
         return LocalhostConflict(sisters)
@@ -231,7 +232,7 @@ def _accepted(
 
 
 def is_bindable(verdict: Verdict) -> bool:
-    """Say whether a server that sets SO_REUSEADDR can start now."""
+    """Return whether a server that sets SO_REUSEADDR can start now."""
     match verdict:
         case Free() | LocalhostConflict():
             return True
@@ -267,7 +268,7 @@ def deciding_finding(findings: Sequence[Finding]) -> Finding:
 
 
 def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:
-    """Return the sockets that the verdict rests on."""
+    """Return the sockets that the verdict is based on."""
     match verdict:
         case (
             Held(sockets=found)
@@ -283,7 +284,7 @@ def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:
 
 
 class Finding(Frozen):
-    """The verdict on one endpoint, and the people behind it."""
+    """The verdict on one endpoint, and the holders."""
 
     endpoint: Endpoint
     verdict: Verdict
@@ -291,7 +292,7 @@ class Finding(Frozen):
 
 
 def all_bindable(findings: Iterable[Finding]) -> bool:
-    """Say whether a server that sets SO_REUSEADDR can start now on all of these endpoints."""
+    """Return whether a server that sets SO_REUSEADDR can start now on all of these endpoints."""
     return all(is_bindable(finding.verdict) for finding in findings)
 
 
@@ -308,7 +309,7 @@ CODES: dict[type[Verdict], str] = {
 """The name of each verdict: one table for text, JSON, docs and tests."""
 
 EXCLUDED = "port-excluded"
-"""Forbidden as well, but no right helps: the system keeps the port for itself."""
+"""Not permitted either, but no privilege helps: the system reserves the port."""
 EVERY = (*CODES.values(), EXCLUDED)
 
 

@@ -1,1 +1,1 @@
-"""What `devports init` finds in a project, and what servers are known by their words. Pure."""
+"""The services that `devports init` detects in a project, and the table of known servers. Pure."""

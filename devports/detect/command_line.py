@@ -1,7 +1,7 @@
-"""From a command line, as somebody wrote it, to a service that devports can start. Pure.
+"""From a command line of a project to a service that devports can start. Pure.
 
-Not a shell: what is more than one simple command behind others (`a && b`) is not understood, and
-whoever calls says so.
+Not a shell: only one simple command behind others (`a && b`) is supported; the caller reports every
+other line as skipped.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 LONGEST = 4000
-"""Characters of a command line; more is no command that a person wrote."""
+"""Characters of a command line; a longer one was not typed."""
 
 JOINS = ("&&", ";")
-"""What may stand between what is done before, and the server."""
+"""Operators between preparing commands and the server."""
 
-LAUNCHING = frozenset(
+LAUNCHERS = frozenset(
     tuple(words.split())
     for words in (
         *"npx bunx pnpx pnpm yarn bun uvx exec env time nice cross-env dotenv winpty".split(),
@@ -44,23 +44,23 @@ LAUNCHING = frozenset(
         "bundle exec",
     )
 )
-"""What starts another program: one or two words, its own options may follow."""
+"""Programs that start another program: one or two words, options of their own may follow."""
 
 PROGRAMS = (".bin", "bin", "Scripts")
-"""Folders of programs: what is elsewhere and has the name of a server is the user's own."""
+"""Folders of programs: elsewhere, a file with the name of a server is the user's own."""
 
 _VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
-_PRECIOUS = frozenset("$`*?~")
-"""What only a shell gives its meaning."""
+_SHELL_CHARACTERS = frozenset("$`*?~")
+"""Characters that only a shell interprets."""
 
 
 class Line(Frozen):
     """The last simple command of a line.
 
     Attributes:
-        before: what is done before it, as it was written, with the `&&`.
+        before: the commands before it as written, with the `&&`.
         env: its assignments, `NODE_ENV=dev` and those of cross-env.
         words: the command without them.
     """
@@ -71,20 +71,20 @@ class Line(Frozen):
 
 
 class DetectedAddress(Frozen):
-    """What a command says of where it listens; `port` 0 and `host` empty: nothing."""
+    """Where a command says its server listens; `port` 0 and `host` empty: it does not say."""
 
     port: int = 0
     host: str = ""
 
 
 class Start(Frozen):
-    """A command that starts a known server, taken apart.
+    """A command that starts a known server, parsed.
 
     Attributes:
-        lead: what is before its name, `python -m` for one.
+        lead: the words before its name, for example `python -m`.
         call: its name and sub-command.
-        rest: the other words, without those that say where to listen.
-        told: what those said.
+        rest: the other words, without those for the address.
+        address: where those say that it listens.
         target: what it serves.
     """
 
@@ -92,11 +92,11 @@ class Start(Frozen):
     lead: tuple[str, ...]
     call: tuple[str, ...]
     rest: tuple[str, ...]
-    told: DetectedAddress = DetectedAddress()
+    address: DetectedAddress = DetectedAddress()
     target: str = ""
 
     def words(self, *, own: bool = False) -> tuple[str, ...]:
-        """Return the command with placeholders; `own`: those that it has stay what they are."""
+        """Return the command with placeholders; `own`: braces in it are placeholders already."""
         keep = str if own else escaped
         rest, tail = split_at(tuple(map(keep, self.rest)), "--")
         adds = missing(self.server.adds, self.rest)
@@ -104,9 +104,9 @@ class Start(Frozen):
 
 
 def read(text: str) -> Line | None:
-    """Return the last simple command of a line; None where that is not the whole of it.
+    """Return the last simple command of a line; None for a line that is more than that.
 
-    A pipe, a background process or a redirection is not understood.
+    A pipe, a background process or a redirection is not supported.
     """
     text = text.strip()
     if len(text) > LONGEST or "\n" in text or "\0" in text:
@@ -118,7 +118,7 @@ def read(text: str) -> Line | None:
     last = parts[-1]
     try:
         env, words = _assignments(split(last.text))
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # an unclosed quote
         return None
     before = f"{escaped(text[: last.start].strip())} " if last.operator else ""
     return Line(words, before, env) if words else None
@@ -137,24 +137,24 @@ def _assignments(words: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
 
 
 def recognise(words: Sequence[str]) -> Start | None:
-    """Return the server that a simple command starts; None for everything else."""
+    """Return the parsed start of a known server; None for every other command."""
     at = _past_launchers(tuple(words))
     plain = tuple(_program(word) for word in words)
     for server in SERVERS:
         for call in (tuple(each.split()) for each in server.calls):
             if plain[at : at + len(call)] == call:
-                return _taken_apart(server, tuple(words), at, at + len(call))
+                return _parse_start(server, tuple(words), at, at + len(call))
     return None
 
 
 def _past_launchers(words: tuple[str, ...]) -> int:
-    """Return the place of the first word that is neither a launcher nor an option of one."""
+    """Return the index of the first word that is neither a launcher nor an option of one."""
     at = 0
     while at < len(words):
         two = tuple(map(_program, words[at : at + 2]))
-        if two in LAUNCHING:
+        if two in LAUNCHERS:
             at += 2
-        elif two[:1] in LAUNCHING or (at and words[at].startswith("-")):
+        elif two[:1] in LAUNCHERS or (at and words[at].startswith("-")):
             at += 1
         else:
             break
@@ -162,7 +162,7 @@ def _past_launchers(words: tuple[str, ...]) -> int:
 
 
 def _program(word: str) -> str:
-    """`node_modules/.bin/vite` is vite, `.venv/bin/python3.12` is python3, `./serve` is itself."""
+    """Return the name of a program: vite for `node_modules/.bin/vite`, but `./serve` for itself."""
     folder, _, name = word.replace("\\", "/").rpartition("/")
     if folder and posixpath.basename(folder) not in PROGRAMS and name != "manage.py":
         return word
@@ -170,12 +170,12 @@ def _program(word: str) -> str:
     return re.sub(r"(?<=^python)3?\.\d+$", "3", name)
 
 
-def _taken_apart(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
-    rest, told = _without_address(server, words[after:])
+def _parse_start(server: Server, words: tuple[str, ...], at: int, after: int) -> Start | None:
+    rest, address = _without_address(server, words[after:])
     first = next((word for word in rest if not word.startswith("-")), "")
     if first in server.not_with or (server.only_with and server.only_with not in rest):
         return None
-    return Start(server, words[:at], words[at:after], rest, told, _target(server, rest))
+    return Start(server, words[:at], words[at:after], rest, address, _target(server, rest))
 
 
 def _target(server: Server, rest: tuple[str, ...]) -> str:
@@ -195,12 +195,12 @@ def _target(server: Server, rest: tuple[str, ...]) -> str:
 def _without_address(
     server: Server, words: tuple[str, ...]
 ) -> tuple[tuple[str, ...], DetectedAddress]:
-    """Take out every word that says where to listen; words behind `--` belong to others."""
+    """Return the words without those for the address, and that address; words after `--` stay."""
     own, others = split_at(words, "--")
     kinds = dict.fromkeys(server.bind_flags, "address")
     kinds |= dict.fromkeys(server.host_flags, "host") | dict.fromkeys(server.port_flags, "port")
     kept: list[str] = []
-    told = DetectedAddress()
+    address = DetectedAddress()
     todo = list(own)
     while todo:
         word = todo.pop(0)
@@ -209,38 +209,40 @@ def _without_address(
         if kind and not equals:
             value = todo.pop(0) if todo and not todo[0].startswith("-") else ""
         if kind:
-            told = _heard(told, kind, value)
+            address = _with_value(address, kind, value)
         elif server.positional and _ADDRESS.fullmatch(word):
-            told = _heard(told, "address", word)
+            address = _with_value(address, "address", word)
         else:
             kept.append(word)
-    return (*kept, *others), told
+    return (*kept, *others), address
 
 
-def _heard(told: DetectedAddress, kind: str, value: str) -> DetectedAddress:
+def _with_value(address: DetectedAddress, kind: str, value: str) -> DetectedAddress:
     if kind == "port":
-        return told.replace(port=port_in(value) or told.port)
+        return address.replace(port=port_in(value) or address.port)
     if kind == "host":
-        return told.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
+        return address.replace(host=host_in(value or "0.0.0.0"))  # noqa: S104  # `vite --host`
     if match := _ADDRESS.fullmatch(value):
-        return DetectedAddress(port_in(match[2]) or told.port, host_in(match[1] or "") or told.host)
-    return told
+        return DetectedAddress(
+            port_in(match[2]) or address.port, host_in(match[1] or "") or address.host
+        )
+    return address
 
 
 def port_in(text: str) -> int:
-    """Return the port that a value is, or falls back to (`${PORT:-8000}`); 0 if none."""
+    """Return the port in a value, also the default in `${PORT:-8000}`; 0 if none."""
     match = _VARIABLE.fullmatch(text)
     number = (match[1] or "") if match else text
     return decimal(number, LAST_PORT) or 0
 
 
 def host_in(text: str) -> str:
-    """Return a host that has to be kept: every address. A server for this machine has ours."""
+    """Return the host if it is a wildcard; every other host is left to the configuration."""
     return text.strip("[]") if text in ("0.0.0.0", "::", "[::]") else ""  # noqa: S104  # compared
 
 
 def missing(adds: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """Return the options of `adds`, each with its value, that are not among the words given."""
+    """Return the options of `adds`, each with its value, that are not in `given`."""
     known = {word.partition("=")[0] for word in given if word.startswith("-")}
     kept: list[str] = []
     keep = True
@@ -252,35 +254,35 @@ def missing(adds: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
 
 
 def split_at(words: tuple[str, ...], mark: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is before the first `mark`, and the mark with what is behind it."""
+    """Return the words before the first `mark`, and the mark with the words after it."""
     at = words.index(mark) if mark in words else len(words)
     return words[:at], words[at:]
 
 
 def escaped(word: str) -> str:
-    """Return a foreign word so that it has no placeholder of ours in it."""
+    """Return a word in which braces are no placeholders."""
     return _BRACES.sub(r"{{\1}}", word)
 
 
 def with_port(words: Sequence[str]) -> tuple[tuple[str, ...], int]:
-    """Return a foreign command with `$PORT` as our placeholder, and what it falls back to."""
+    """Return a command with `$PORT` as the placeholder, and the port that it defaults to."""
     found = [match[1] for word in words for match in _VARIABLE.finditer(word)]
-    told = next((int(number) for number in found if number), 0)
-    return tuple(_VARIABLE.sub(PORT, escaped(word)) for word in words), told
+    default = next((int(number) for number in found if number), 0)
+    return tuple(_VARIABLE.sub(PORT, escaped(word)) for word in words), default
 
 
 def needs_shell(words: Sequence[str]) -> bool:
-    """Say whether a word has something in it that only a shell gives its meaning."""
-    return any(_PRECIOUS & set(word) for word in words)
+    """Return whether a word contains characters that only a shell interprets."""
+    return any(_SHELL_CHARACTERS & set(word) for word in words)
 
 
 def assigned(env: Pairs) -> str:
-    """Return variables as they stand before a command of a shell."""
+    """Return variables as assignments before a shell command."""
     return "".join(f"{name}={_quoted(escaped(value), for_shell=True)} " for name, value in env)
 
 
 def command_text(words: Sequence[str], *, for_shell: bool = False) -> str:
-    """Return words as the text of `command`, quoted where it has to be."""
+    """Return words as the text of `command`, quoted where needed."""
     return " ".join(_quoted(word, for_shell=for_shell) for word in words)
 
 
@@ -289,7 +291,7 @@ def _quoted(word: str, *, for_shell: bool) -> str:
         return word
     if not (for_shell and needs_shell([word])):
         return quote(word, also="{}~")
-    spared = quote(word, also="{}$*?~")  # a pattern in quotes would be none
+    spared = quote(word, also="{}$*?~")  # a quoted pattern would not be expanded
     return word if spared == word else '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'
 
 
@@ -304,11 +306,11 @@ def from_start(
     """Return the service of a command that starts a known server.
 
     Args:
-        start: the command, taken apart.
-        source: where it stands.
-        names: what the service may be called, the best first.
+        start: the parsed command.
+        source: where it is written.
+        names: names for the service, the best first.
         folder: where it runs.
-        line: what is done before it, and its variables.
+        line: the commands before it, and its variables.
     """
     server = start.server
     line = (line or Line(())).replace(words=start.words())
@@ -318,9 +320,9 @@ def from_start(
         sources=(source,),
         target=target_of(start),
         folder=folder,
-        port=start.told.port or server.port,
-        stated=bool(start.told.port),
-        host=start.told.host,
+        port=start.address.port or server.port,
+        stated=bool(start.address.port),
+        host=start.address.host,
         production=server.production,
         **_started(line, server.env),
     )
@@ -329,9 +331,9 @@ def from_start(
 def from_program(
     line: Line, source: Source, *, names: tuple[str, ...], folder: str = ""
 ) -> DetectedService:
-    """Return the service of a program of the user's own, which gets PORT if no word has it."""
+    """Return the service of the user's own program, which gets PORT if no word contains it."""
     words, port = with_port(line.words)
-    told = any(PORT in word for word in words)
+    has_port = any(PORT in word for word in words)
     port = port or next((port_in(value) for name, value in line.env if name == "PORT"), 0)
     return DetectedService(
         names=(*names, PROGRAM.side),
@@ -341,24 +343,24 @@ def from_program(
         folder=folder,
         port=port,
         stated=bool(port),
-        **_started(line.replace(words=words), () if told else PROGRAM.env),
+        **_started(line.replace(words=words), () if has_port else PROGRAM.env),
     )
 
 
-def _started(line: Line, ours: Pairs) -> dict[str, Any]:
-    """Return command, shell and env: in a shell's line the variables stay where they are."""
-    own = tuple(pair for pair in line.env if pair[0] not in dict(ours))
+def _started(line: Line, variables: Pairs) -> dict[str, Any]:
+    """Return command, shell and env: in a shell command the variables stay in the command."""
+    own = tuple(pair for pair in line.env if pair[0] not in dict(variables))
     if line.before or needs_shell((*line.words, *(value for _, value in own))):
         text = line.before + assigned(own) + command_text(line.words, for_shell=True)
-        return {"command": text, "shell": True, "env": ours}
+        return {"command": text, "shell": True, "env": variables}
     kept = tuple((name, escaped(value)) for name, value in own)
-    return {"command": command_text(line.words), "env": (*kept, *ours)}
+    return {"command": command_text(line.words), "env": (*kept, *variables)}
 
 
 def naming_port(service: Service) -> str:
     """Return a service's command with the options that tell its server the address.
 
-    Empty where the server is not known by its name, or is told by variables only.
+    Empty where the server is not known by its name, or takes the address from variables only.
 
     Raises:
         ValueError: see `words_of`.
@@ -368,7 +370,7 @@ def naming_port(service: Service) -> str:
 
 
 def target_of(start: Start) -> str:
-    """Return what a server serves, the same for servers that may serve the same thing.
+    """Return what a server serves, the same for servers that can serve the same thing.
 
     `uvicorn main:app`, `gunicorn main:app` and `flask --app main` start one application; so do
     `gunicorn shop.wsgi` and Django's manage.py.
@@ -381,6 +383,6 @@ def target_of(start: Start) -> str:
 def of_line(
     line: Line, source: Source, *, names: tuple[str, ...], folder: str = ""
 ) -> DetectedService | None:
-    """Return the service that a line starts, if it names a server."""
+    """Return the service that a line starts, None if it is no known server."""
     start = recognise(line.words)
     return from_start(start, source, names=names, folder=folder, line=line) if start else None

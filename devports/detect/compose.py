@@ -1,8 +1,8 @@
 """Services that compose files publish, and those that a Procfile starts. Pure.
 
-Not a YAML reader: `services: NAME: ports:` is read in its common forms, by indentation. What is
-written otherwise (anchors, variables without a default, ranges) is named as not read. A Procfile
-is read as foreman, honcho and overmind do: `NAME: COMMAND` lines.
+Not a YAML parser: `services: NAME: ports:` is read in its common forms, by indentation. Other forms
+(anchors, variables without a default, ranges) are reported as skipped. A Procfile is read as
+foreman, honcho and overmind do: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-"""In the order in which docker compose looks for them; one in a folder counts."""
+"""In the order in which docker compose looks for them; only the first in a folder is read."""
 
 _PROCESS = re.compile(r"([A-Za-z0-9_-]+)[ \t]*:[ \t]*(\S.*)")
 PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
-"""For a developer's machine first: where a name comes twice, the first one counts."""
+"""The developer's own first: where a name occurs twice, the first one counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
@@ -40,11 +40,11 @@ _INSIDE_ONLY = re.compile(r"\d{1,5}(?:-\d{1,5})?(?:/(?:tcp|udp))?")
 
 
 MOST_ROWS = 4000
-"""Far more than a compose file has; it bounds the work that a hostile one can ask for."""
+"""Far more than a compose file has; it limits the work that a hostile one can cause."""
 
 
 class Row(Frozen):
-    """A line that says something: its number, its indentation, its text without comments."""
+    """A line that is not empty: its number, its indentation, its text without comments."""
 
     number: int
     indent: int
@@ -52,14 +52,14 @@ class Row(Frozen):
 
 
 class Published(Frozen):
-    """A port on this machine, `inside` the container another."""
+    """A port on this machine, and the port `inside` the container."""
 
     port: int
     inside: int
     number: int
 
 
-def composed(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def compose_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield the services whose ports a compose file publishes."""
     for file in first_in_folders(tree.called(*COMPOSE_FILES)):
         yield from _services(file)
@@ -103,7 +103,7 @@ def _service(
 
 
 def rows_of(text: str) -> tuple[Row, ...]:
-    """Return the lines that say something; texts of several lines (`|`, `>`) are left out."""
+    """Return the lines that are not empty; texts of several lines (`|`, `>`) are skipped."""
     rows: list[Row] = []
     deeper_than = None
     for number, line in enumerate(text.splitlines()[:MOST_ROWS], 1):
@@ -123,7 +123,7 @@ def _key(row: Row) -> str:
 
 
 def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, tuple[Row, ...]]]:
-    """Yield each key of the table that these rows are: its name, its row, the rows below it."""
+    """Yield each key of the table in these rows: its name, its row, the rows below it."""
     if not rows:
         return
     level = rows[0].indent
@@ -133,7 +133,7 @@ def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, tuple[Row, ...]]]:
 
 
 def _below(rows: Sequence[Row], level: int) -> tuple[Row, ...]:
-    """Return the rows that belong to a key; a list may be indented as its key is."""
+    """Return the rows that belong to a key; a list may have the indentation of its key."""
     flat = bool(rows) and rows[0].indent == level
 
     def belongs(row: Row) -> bool:
@@ -147,7 +147,7 @@ def _deeper(rows: Sequence[Row], indent: int) -> tuple[Row, ...]:
 
 
 def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows of each entry of `ports:`, the dashes taken off; `[a, b]` is one each."""
+    """Return the rows of each entry of `ports:` without the dashes; `[a, b]` has one row each."""
     match = _KEY.fullmatch(row.text)
     rest = (match["rest"] or "") if match else ""
     if rest:
@@ -165,7 +165,7 @@ def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
 
 
 def published_by(entry: Sequence[Row]) -> Published | None:
-    """Return what one entry publishes; port 0: nothing on a known port; None: not understood."""
+    """Return what one entry publishes; port 0: no fixed port; None: not readable."""
     texts = [_VARIABLE.sub(r"\1", row.text) for row in entry]
     matches = [_KEY.fullmatch(text) for text in texts]
     if all(matches) and texts != [""]:
@@ -194,14 +194,14 @@ def _long(pairs: dict[str, str], number: int) -> Published | None:
 
 
 def _published(port: str, inside: str, protocol: str, number: int) -> Published | None:
-    if protocol == "udp":  # never in the way of a TCP server
+    if protocol == "udp":  # no conflict with a TCP server
         return Published(0, 0, number)
     outer, inner = decimal(port, LAST_PORT), decimal(inside, LAST_PORT)
     return None if not outer or inner is None else Published(outer, inner, number)
 
 
-def procfiles(tree: Tree) -> Iterator[DetectedService | SkippedService]:
-    """Yield what each Procfile starts. Worker processes, which have no port, are left out."""
+def procfile_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield what each Procfile starts. Worker processes, which have no port, are skipped."""
     for file in tree.called(*PROCFILES):
         for number, text in enumerate(file.text.splitlines(), 1):
             if match := _PROCESS.fullmatch(text.strip()):

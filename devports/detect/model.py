@@ -1,4 +1,4 @@
-"""What the detectors read and what they find. Values only: nothing here opens a file."""
+"""What the detectors read and return. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LONGEST = 100
-"""Characters that are kept of a line that says why."""
+"""Characters kept of a source line."""
 
 
 class File(Frozen):
-    """One file that was read; `path` from the folder that is looked at, with `/` between."""
+    """A file that was read; `path` is relative to the scanned folder, with `/`."""
 
     path: str
     text: str
 
     @property
     def folder(self) -> str:
-        """The folder it is in; empty for the one that is looked at."""
+        """The folder it is in; empty for the scanned folder."""
         return posixpath.dirname(self.path)
 
     @property
@@ -30,18 +30,18 @@ class File(Frozen):
         return posixpath.basename(self.path)
 
     def source(self, needle: str = "", what: str = "") -> Source:
-        """Return the first line that has `needle` in it as the reason for something.
+        """Return the first line that contains `needle` as a source.
 
         Args:
-            needle: what to look for; the file as a whole is the reason if it is not there.
-            what: what to show instead of the line itself.
+            needle: the text to find; if it is not found, the file as a whole is the source.
+            what: the text to show instead of the line.
         """
         at = self.text.find(needle) if needle else -1
         line = self.text.count("\n", 0, at) + 1 if at >= 0 else 0
         return self.line(line, what)
 
     def line(self, number: int, what: str = "") -> Source:
-        """Return a line, from 1, as the reason for something."""
+        """Return a line, from 1, as a source."""
         lines = self.text.splitlines()
         shown = lines[number - 1] if 0 < number <= len(lines) else ""
         return Source(self.path, number, one_line(what or shown))
@@ -51,7 +51,7 @@ class Tree(Frozen):
     """A folder as far as it was read.
 
     Attributes:
-        files: what was read, in a stable order.
+        files: the files that were read, in a stable order.
         names: paths of all files that were seen, read or not.
     """
 
@@ -59,7 +59,7 @@ class Tree(Frozen):
     names: frozenset[str] = frozenset()
 
     def called(self, *names: str) -> Iterator[File]:
-        """Yield the files of these names, wherever they are, in the order of the names."""
+        """Yield the files of these names in any folder, in the order of the names."""
         return (file for name in names for file in self.files if file.name == name)
 
     def nearest(self, folder: str, *names: str) -> str:
@@ -72,7 +72,7 @@ class Tree(Frozen):
 
 
 class Source(Frozen):
-    """Why something was found: a line of a file, from 1, or the file as a whole (0)."""
+    """Why something was detected: a line of a file, from 1, or the file as a whole (0)."""
 
     path: str
     line: int
@@ -84,22 +84,22 @@ class Source(Frozen):
 
 
 class DetectedService(Frozen):
-    """A service that the files speak of.
+    """A service that the files define or imply.
 
     Attributes:
-        names: what it may be called, the best first; made valid and unique later.
-        kind: the server as people call it: `vite`, `uvicorn`.
-        sources: what says so, the best first.
-        target: what it serves, without the server's name: two finds of one folder and one target
-            are one service.
-        command: what starts it, with placeholders; empty: somebody else starts it.
+        names: possible names, the best first; made valid and unique later.
+        kind: the server by its usual name: `vite`, `uvicorn`.
+        sources: why it was detected, the best first.
+        target: what it serves, without the server's name: two detections with one folder and one
+            target are one service.
+        command: the command that starts it, with placeholders; empty: a watched service.
         folder: where the command runs.
         port: 0 if no file names it.
         stated: a file names the port; else it is the server's default.
-        takes_port: it can be told its port; otherwise the port is written in its program.
-        host: where a file wants another than 127.0.0.1.
-        built: a container that is built from this project, so another way to start what is here.
-        production: started so on a server, not on a developer's machine.
+        takes_port: the port can be given to it; otherwise the port is fixed in its program.
+        host: if a file names another than 127.0.0.1.
+        built: a container built from this project, so another way to start a service of it.
+        production: a way to start it in production, not on a developer's machine.
         ports: further ports by name.
         notes: sentences for the file, above the service.
     """
@@ -127,26 +127,26 @@ class DetectedService(Frozen):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two finds the same service."""
+        """The identity: detections with the same one are the same service."""
         return self.folder, self.target
 
 
 class SkippedService(Frozen):
-    """What looks like a service and was not understood, or need not be one."""
+    """What looks like a service and was not added, with the reason."""
 
     source: Source
     why: str
 
 
 def one_line(text: str) -> str:
-    """Return `text` so that it can stand in a comment: visible, on one line, not too long."""
+    """Return `text` for a comment: printable, on one line, cut to `LONGEST`."""
     seen = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST])
     seen = " ".join(seen.split())
     return seen if len(seen) <= LONGEST else seen[: LONGEST - 3] + "..."
 
 
 def upwards(folder: str) -> Iterator[str]:
-    """Yield `folder` and the folders above it, the one that is looked at last."""
+    """Yield `folder` and the folders above it, up to the scanned folder."""
     while folder:
         yield folder
         folder = posixpath.dirname(folder)

@@ -1,4 +1,4 @@
-"""Services in the scripts of package.json, or else in the program that it is there for."""
+"""Services in the scripts of package.json, or else in the program of the package. Pure."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Scripts = dict[str, str]
 
 NAME = "package.json"
-FAVOURITES = "dev develop start:dev dev:start serve start".split()
-"""Scripts that start a server while one works on it, the likeliest first."""
+PREFERRED_SCRIPTS = "dev develop start:dev dev:start serve start".split()
+"""Scripts that start a development server, the most likely first."""
 MANAGERS = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",
@@ -49,7 +49,7 @@ SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wire
 RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
 FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
 PROGRAMS = ("server.js", "app.js", "index.js")
-"""What a program is called that neither a script nor `main` names."""
+"""Usual names of a program that neither a script nor `main` names."""
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
@@ -67,7 +67,7 @@ _CONFIGURED = re.compile(
 _ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
 
 
-def packages(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+def package_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
         package = _package(file)
@@ -86,7 +86,7 @@ def _package(file: File) -> dict[str, object] | None:
 
 
 class _Scripts:
-    """The scripts of one package.json, and what is around it."""
+    """The scripts of one package.json, with its files."""
 
     def __init__(self, tree: Tree, file: File, package: dict[str, object]) -> None:
         self.tree, self.file, self.package = tree, file, package
@@ -98,9 +98,9 @@ class _Scripts:
         self.names = names_of(file.folder, package)
 
     def services(self) -> Iterator[DetectedService | SkippedService]:
-        """Yield the best script that starts a server; else each of several, and what is unclear."""
+        """Yield the best script that starts a server, or each of several, and what was skipped."""
         unclear: list[SkippedService] = []
-        for name in (name for name in FAVOURITES if name in self.scripts):
+        for name in (name for name in PREFERRED_SCRIPTS if name in self.scripts):
             made = self.service(name, self.names)
             if isinstance(made, SkippedService):
                 unclear.append(made)
@@ -123,35 +123,35 @@ class _Scripts:
                     yield made
 
     def line(self, name: str) -> Line | None:
-        """Return what a script starts; None: several programs at once."""
+        """Return the command of a script; None if it starts several programs."""
         line = read(self.scripts[name])
         return None if line is None or line.words[0] in SEVERAL else line
 
     def service(self, name: str, names: tuple[str, ...]) -> DetectedService | SkippedService | None:
-        """Return what one script starts; None: several programs, or another script."""
+        """Return the service of one script; None for several programs, or another script."""
         line = self.line(name)
         if line is None:
             return None
         if start := recognise(line.words):
             return self.known(name, names, line, start)
-        # Another script is looked at by itself.
+        # The other script is a candidate of its own.
         by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
         if by_manager and any(word in self.scripts for word in line.words[1:]):
             return None
         return self.program(name, names, line)
 
     def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> DetectedService:
-        """Return a known server: what the script says stays, and its address is appended."""
-        server, told = start.server, start.told
+        """Return the service of a known server: the script, with the address appended."""
+        server, address = start.server, start.address
         variable = dict(line.env).get("PORT") if server.env else None
-        fixed = bool(told.port and not server.last_wins) or variable is not None
-        port = told.port or port_in(variable or "")
+        fixed = bool(address.port and not server.last_wins) or variable is not None
+        port = address.port or port_in(variable or "")
         asked = None if port else self.configured(server)
-        told = DetectedAddress(asked.port if asked else port, told.host)
-        made = from_start(start.replace(told=told), self.source(name), names=names)
+        address = DetectedAddress(asked.port if asked else port, address.host)
+        made = from_start(start.replace(address=address), self.source(name), names=names)
         note = "The port is fixed in the script; keep both equal."
-        return self.placed(made, asked, server.env, note if fixed else "").replace(
-            target=target_of(start) if name in FAVOURITES else f"script {name}",
+        return self.in_package_folder(made, asked, server.env, note if fixed else "").replace(
+            target=target_of(start) if name in PREFERRED_SCRIPTS else f"script {name}",
             command=self.command(name, () if fixed else to_add(server, line.words)),
             shell=False,
         )
@@ -159,30 +159,30 @@ class _Scripts:
     def program(
         self, name: str, names: tuple[str, ...], line: Line
     ) -> DetectedService | SkippedService | None:
-        """Return a program of the user's own, if it looks like a server."""
+        """Return the service of the user's own program, if it seems to be a server."""
         if line.words[0] not in RUNNERS:
             return None
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
             return SkippedService(self.source(name), "not recognized as a server")
-        made = self.asking(from_program(line, self.source(name), names=names), asked)
+        made = self.with_port_in_code(from_program(line, self.source(name), names=names), asked)
         return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
 
-    def asking(self, made: DetectedService, asked: Asked | None) -> DetectedService:
-        """Return a program with the port that its text asks for; without one it gets PORT."""
+    def with_port_in_code(self, made: DetectedService, asked: PortInCode | None) -> DetectedService:
+        """Return a service with the port in its program's code; without one it gets PORT."""
         fixed = asked is not None and not asked.by_variable
         note = "The port is fixed in the program." if fixed else ""
-        return self.placed(made, asked, PROGRAM.env, note).replace(
+        return self.in_package_folder(made, asked, PROGRAM.env, note).replace(
             kind="node",
             port=made.port or (asked.port or 3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
         )
 
-    def placed(
-        self, made: DetectedService, asked: Asked | None, env: Pairs, fixed: str
+    def in_package_folder(
+        self, made: DetectedService, asked: PortInCode | None, env: Pairs, fixed: str
     ) -> DetectedService:
-        """Return a service in the folder of its package; `fixed`: why it cannot be told a port."""
+        """Return a service in the folder of its package; `fixed`: why its port cannot be set."""
         sources = (*made.sources, *((asked.source,) if asked else ()))
         return made.replace(
             folder=self.file.folder,
@@ -193,24 +193,26 @@ class _Scripts:
         )
 
     def unscripted(self) -> DetectedService | None:
-        """Return the program that no script starts: `main`, or what such a file is called."""
+        """Return the service that no script starts: `main`, or a file of a usual name."""
         for file in self.files(Line(("node", *filter(None, (self.main,)), *PROGRAMS))):
             listens = listens_in(file)
             if listens and file.name.endswith((".js", ".mjs", ".cjs")):
                 line = Line(("node", file.path.removeprefix(f"{self.file.folder}/")))
-                return self.asking(from_program(line, listens, names=self.names), asked_by(file))
+                return self.with_port_in_code(
+                    from_program(line, listens, names=self.names), port_in_code(file)
+                )
         return None
 
-    def port_of(self, line: Line) -> Asked | None:
+    def port_of(self, line: Line) -> PortInCode | None:
         """Return the port in the program that is started, else in another one of its package."""
         first = self.files(line)
         rest = [file for file in self.tree.files if self.has(file) and file not in first]
         rest.sort(key=lambda file: file.path.count("/"))
-        found = [asked for file in (*first, *rest) if (asked := asked_by(file))]
+        found = [asked for file in (*first, *rest) if (asked := port_in_code(file))]
         return next((asked for asked in found if asked.by_variable), found[0] if found else None)
 
-    def configured(self, server: Server) -> Asked | None:
-        """Return the port in the configuration of a server."""
+    def configured(self, server: Server) -> PortInCode | None:
+        """Return the port in the configuration file of a server."""
         wanted = CONFIG_FILES.get(server.kind, "")
         files = (file for file in self.tree.files if file.folder == self.file.folder)
         found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
@@ -222,12 +224,12 @@ class _Scripts:
         return deep and file.name.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", "www"))
 
     def files(self, line: Line) -> list[File]:
-        """Return the files that the program may be, as far as they were read."""
-        ours = [file for file in self.tree.files if self.has(file)]
-        return [file for path in self.entries(line) for file in ours if file.path == path]
+        """Return the files that may be the program, as far as they were read."""
+        files = [file for file in self.tree.files if self.has(file)]
+        return [file for path in self.entries(line) for file in files if file.path == path]
 
     def entries(self, line: Line) -> Iterator[str]:
-        """Yield the paths that the program may have."""
+        """Yield possible paths of the program."""
         words = [word for word in line.words[1:] if not word.startswith("-")]
         for word in (*words, self.main or "index.js", "src/main.ts"):
             for suffix in SUFFIXES:
@@ -242,22 +244,22 @@ class _Scripts:
         return self.file.source(f"{quoted}:", f"{quoted}: {json.dumps(self.scripts[name])}")
 
     def command(self, name: str, adds: tuple[str, ...]) -> str:
-        """Return how the script is called; only npm wants a `--` before further words."""
+        """Return the command that runs the script; only npm needs a `--` before further words."""
         mark = ("--",) if adds and self.manager == "npm" else ()
         return command_text((self.manager, "run", escaped(name), *mark, *adds))
 
 
 def to_add(server: Server, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what has to be appended to the script of a server.
+    """Return the options to append to the script of a server.
 
-    A host that the script names already is named again only if the last one wins.
+    A host that the script contains is repeated only if the last one wins.
     """
     where = {*server.host_flags, *server.port_flags} if server.last_wins else set()
     return missing(server.adds, [word for word in words if word.partition("=")[0] not in where])
 
 
 def manager_of(tree: Tree, folder: str, package: dict[str, object]) -> str:
-    """Return npm, yarn, pnpm or bun: by the package's own word, or by the nearest lock file."""
+    """Return npm, yarn, pnpm or bun: by `packageManager`, or by the nearest lock file."""
     named = str(package.get("packageManager", "")).partition("@")[0]
     if named in MANAGERS.values():
         return named
@@ -266,25 +268,25 @@ def manager_of(tree: Tree, folder: str, package: dict[str, object]) -> str:
 
 
 def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
-    """Return what the service of a package may be called; none where only its server tells."""
+    """Return names for the service of a package; none in the scanned folder itself."""
     if not folder:
         return ()
     own = str(package.get("name", "")).rpartition("/")[2]
     return tuple(filter(None, (posixpath.basename(folder), own, folder.replace("/", "-"))))
 
 
-class Asked(Frozen):
-    """A port in a program: by the variable PORT, with `port` if that is not set, or always."""
+class PortInCode(Frozen):
+    """A port in a program: by the variable PORT, with `port` as its default, or fixed."""
 
     source: Source
     port: int
     by_variable: bool
 
 
-def asked_by(file: File) -> Asked | None:
-    """Return the port that a JavaScript program asks for; the variable counts most.
+def port_in_code(file: File) -> PortInCode | None:
+    """Return the port in a JavaScript program; the variable counts first.
 
-    A constant may be the port of something else, a database for one: it counts least.
+    A constant may be the port of something else, for example a database: it counts last.
     """
     literals = (_found(file, pattern, by_variable=False) for pattern in (_LISTENED, _CONSTANT))
     return _found(file, _VARIABLE, by_variable=True) or next(filter(None, literals), None)
@@ -296,17 +298,17 @@ def listens_in(file: File) -> Source | None:
     return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
 
 
-def configured_in(file: File) -> Asked | None:
-    """Return the port in a server's own configuration: `server: { port: 3000 }`."""
+def configured_in(file: File) -> PortInCode | None:
+    """Return the port in a server's configuration file: `server: { port: 3000 }`."""
     pattern = _ANGULAR if file.name == "angular.json" else _CONFIGURED
     asked = _found(file, pattern, by_variable=False)
     return asked if asked and asked.port else None
 
 
-def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> Asked | None:
+def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> PortInCode | None:
     match = pattern.search(file.text)
     if not match:
         return None
     at = match.start() if match[1] is None else match.start(1)
     shown = file.line(file.text.count("\n", 0, at) + 1)
-    return Asked(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)
+    return PortInCode(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)

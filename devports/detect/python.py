@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
 WSGI = frozenset({"Flask"})
 FACTORIES = ("create_app", "make_app")
-USUAL = ("app", "application", "api")
-"""Names of an application, the likeliest first: a file with several mounts them into one."""
+USUAL_NAMES = ("app", "application", "api")
+"""Names of an application, the most likely first: a file with several mounts them into one."""
 
 _WORTH_READING = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(|\bstreamlit\b")
 _IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
-_ASIDE = frozenset(
+_NOT_PROGRAMS = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
 STREAMLIT = ("streamlit_app.py", "Home.py", "app.py", "main.py", "Hello.py")
@@ -39,12 +39,12 @@ LOCKS = {
 }
 DEPENDENCIES = ("requirements.txt", "pyproject.toml")
 VENVS = (".venv", "venv")
-MARK = "pyvenv.cfg"
+VENV_FILE = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 
 
 class App(Frozen):
-    """An application in a file: `kind` is its class, `port` what its own `run` says."""
+    """An application in a file: `kind` is its class, `port` the one in its own `run`."""
 
     name: str
     kind: str
@@ -53,17 +53,19 @@ class App(Frozen):
     port: int = 0
 
 
-def applications(tree: Tree) -> Iterator[DetectedService]:
-    """Yield a service for each file that makes an application when it is imported."""
+def application_services(tree: Tree) -> Iterator[DetectedService]:
+    """Yield a service for each file that creates an application when it is imported."""
     for file in filter(_is_program, tree.files):
         if app := app_in(file.text):
             yield _service(tree, file, app)
 
 
 def _is_program(file: File) -> bool:
-    """Say whether a file is one of Python, and neither a test nor an example."""
+    """Return whether a file is Python code, and neither a test nor an example."""
     test = file.name.startswith("test_") or file.name.endswith("_test.py")
-    return file.name.endswith(".py") and not _ASIDE & {*file.path.split("/")[:-1]} and not test
+    return (
+        file.name.endswith(".py") and not _NOT_PROGRAMS & {*file.path.split("/")[:-1]} and not test
+    )
 
 
 def app_in(text: str) -> App | None:
@@ -86,11 +88,11 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _usual(name: str) -> int:
-    return USUAL.index(name) if name in USUAL else len(USUAL)
+    return USUAL_NAMES.index(name) if name in USUAL_NAMES else len(USUAL_NAMES)
 
 
 def _app(node: ast.stmt) -> App | None:
-    """Return the application that a statement at the top of a file makes."""
+    """Return the application that a statement at the top of a file creates."""
     if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
         made = [kind for inner in ast.walk(node) if (kind := _class(inner))]
         return App(node.name, made[0], node.lineno, factory=True) if made else None
@@ -105,7 +107,7 @@ def _app(node: ast.stmt) -> App | None:
 
 
 def _class(node: ast.AST) -> str:
-    """Return the framework whose class a call makes; empty for every other node."""
+    """Return the framework whose class a call creates; empty for every other node."""
     if not isinstance(node, ast.Call):
         return ""
     called = node.func
@@ -127,7 +129,7 @@ def _port_of_run(module: ast.Module) -> int:
 def _service(tree: Tree, file: File, app: App) -> DetectedService:
     root, module = importable(tree, file)
     if app.kind in WSGI:
-        found = app.factory or app.name in USUAL[:2]  # flask looks for these by itself
+        found = app.factory or app.name in USUAL_NAMES[:2]  # flask finds these names
         words = ("--app", module if found else f"{module}:{app.name}", "run", "--debug")
     else:
         factory = ("--factory",) if app.factory else ()
@@ -146,7 +148,7 @@ def _service(tree: Tree, file: File, app: App) -> DetectedService:
 
 
 def _served(tree: Tree, folder: str, kind: str, *words: str) -> DetectedService:
-    """Return a known server with these words behind its name, started in its environment."""
+    """Return a known server with these words after its name, started in its environment."""
     server = next(server for server in PYTHON if server.kind == kind)
     call = tuple(server.calls[0].split())
     start = Start(server, interpreter(tree, folder, call[0]), call, words)
@@ -175,7 +177,7 @@ def _imports(file: File, folder: str) -> bool:
 
 
 def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
-    """Return what a Python service may be called: by its folder, else by what it is."""
+    """Return names for a Python service: by its folder, else by its kind."""
     above = posixpath.basename(root)
     if above == "src":
         above = posixpath.basename(posixpath.dirname(root))
@@ -184,10 +186,10 @@ def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
 
 
 def interpreter(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
-    """Return what stands before a program of Python's environment, whoever keeps that.
+    """Return the words before a program of the project's Python environment.
 
-    A project that is kept by uv, poetry, pdm or pipenv is started by it; else the virtual
-    environment that is there is used, active or not; else what is on PATH.
+    A project of uv, poetry, pdm or pipenv is started by that tool; else its virtual environment is
+    used, active or not; else what is on PATH.
     """
     lead = launcher(tree, folder)
     kept = lead[-1:] == ("run",)
@@ -197,9 +199,9 @@ def interpreter(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
 
 
 def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
-    """Return a note if the project's list of dependencies is there and names no such program.
+    """Return a note if the project lists its dependencies and the program is not in the list.
 
-    A list that names others (`-r base.txt`) or an extra that may bring it says nothing.
+    None for a list that names others (`-r base.txt`) or an extra that may include it.
     """
     near = tree.nearest(folder, *DEPENDENCIES)
     texts = [file.text.lower() for file in tree.files if file.path == near]
@@ -209,18 +211,18 @@ def missing_from_dependencies(tree: Tree, folder: str, program: str) -> tuple[st
 
 
 def launcher(tree: Tree, folder: str) -> tuple[str, ...]:
-    """Return what starts the programs of the project's own environment; empty if none shows."""
+    """Return what starts the programs of the project's own environment; empty if it has none."""
     if lock := tree.nearest(folder, *LOCKS):
         return tuple(LOCKS[posixpath.basename(lock)].split())
     for place in upwards(folder):
         for name in VENVS:
-            if posixpath.join(place, name, MARK) in tree.names:
+            if posixpath.join(place, name, VENV_FILE) in tree.names:
                 path = posixpath.join(place, name, "bin", "python")
                 return (posixpath.relpath(path, folder or "."),)
     return ()
 
 
-def managed(tree: Tree) -> Iterator[DetectedService]:
+def django_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each manage.py of Django."""
     for file in tree.called("manage.py"):
         if "DJANGO_SETTINGS_MODULE" in file.text:
@@ -231,7 +233,7 @@ def managed(tree: Tree) -> Iterator[DetectedService]:
             )
 
 
-def streamlits(tree: Tree) -> Iterator[DetectedService]:
+def streamlit_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
     programs = filter(_is_program, tree.called(*STREAMLIT))
     found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))

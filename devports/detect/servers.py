@@ -1,7 +1,7 @@
-"""The servers that are known by name: how each is told its port. One table, no code of their own.
+"""The table of servers known by name: how each is told its port.
 
-What a server does where its port is taken, and which flag keeps it from taking another one
-silently, was measured with the versions named beside it.
+What a server does when its port is in use, and which flag stops it from silently using another one,
+was measured with the versions named beside it.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ class Server(Frozen):
     """One server, and how it is told where to listen.
 
     Attributes:
-        kind: what people call it.
+        kind: its usual name.
         calls: the words that name it in a command; each one is a program and its sub-command.
-        port: what it takes by default; 0: it has no default.
+        port: its default port; 0: it has none.
         adds: what to append to its command, with placeholders.
         port_flags, host_flags: options of its own that `adds` replaces.
-        bind_flags: likewise, of options that take `host:port`.
-        positional: the address may stand there without an option.
-        env: variables that tell it, where it has no options.
-        variable: that tells it its port where no option does; empty: none. `PORT` also stands for
-            what is not known.
-        last_wins: an option that is given twice has its last value, so that what is appended
-            to a script of package.json replaces what the script says.
-        not_with: a word after its name that makes it no server.
-        only_with: a word that has to be there.
-        aim: which of its words says what it serves: `first` (uvicorn main:app) or an option.
-        side: what the service is called where nothing better is known.
-        production: seldom meant for a developer's machine.
+        bind_flags: likewise, options that take `host:port`.
+        positional: the address may be a word without an option.
+        env: variables for the address, if it has no options.
+        variable: for the port, if no option sets it; empty: none. `PORT` also stands for unknown.
+        last_wins: of an option that is given twice the last value counts, so that what is appended
+            to a script of package.json replaces what the script contains.
+        not_with: words after its name with which it is no server.
+        only_with: a word that is required.
+        aim: which of its words is what it serves: `first` (uvicorn main:app) or an option.
+        side: the default name of the service.
+        production: rarely meant for a developer's machine.
     """
 
     kind: str
@@ -76,7 +75,7 @@ def _server(  # noqa: PLR0917  # the columns of a table
     bind_flags: str = "",
     **more: Any,
 ) -> Server:
-    """Return a server; its calls, with commas between, and its options as they are typed."""
+    """Return a server; its calls, separated by commas, and its options as they are typed."""
     options = (adds, port_flags, host_flags, bind_flags)
     words: list[Any] = [tuple(text.split()) for text in options]
     return Server(kind, tuple(calls.split(", ")), port, *words, **more)
@@ -87,7 +86,7 @@ _application = partial(_backend, aim="first")
 _deployed = partial(_application, production=True)
 
 NODE = (
-    # 6.4 and 8.3: moves to the next port without --strictPort; 6.4 does not read PORT
+    # 6.4 and 8.3: uses the next port without --strictPort; 6.4 does not read PORT
     _server(
         "vite",
         "vite dev, vite serve, vite preview, vite",
@@ -99,7 +98,7 @@ NODE = (
     ),
     _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
     _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
-    # 16.4: moves only where no port is given
+    # 16.4: uses another port only if none is given
     _server(
         "next",
         "next dev, next start",
@@ -109,9 +108,9 @@ NODE = (
         "--hostname -H",
         last_wins=True,
     ),
-    # 4.4: takes 3000 or another one where its port is taken, and has no flag against that
+    # 4.4: uses 3000 or another port if its port is in use, and has no flag against that
     _server("nuxt", "nuxt dev, nuxi dev", 3000, _ADDS, "--port -p", "--host -h", last_wins=True),
-    # 5.18: moves; an option that is given twice is as good as none
+    # 5.18: uses another port; an option that is given twice is ignored
     _server("astro", "astro dev, astro preview", 4321),
     _server("angular", "ng serve, ng s", 4200, last_wins=True),
     _server("gatsby", "gatsby develop", 8000, _ADDS, "--port -p", "--host -H"),
@@ -131,7 +130,7 @@ NODE = (
     ),
     _server("json-server", "json-server", 3000, _ADDS, "--port -p", "--host -H"),
     _server("http-server", "http-server", 8080, "-a {host} -p {port}", "-p --port", "-a"),
-    # 14.2: takes a port by chance without --no-port-switching
+    # 14.2: uses a random port without --no-port-switching
     _server(
         "serve",
         "serve",
@@ -142,7 +141,7 @@ NODE = (
         "-l --listen",
     ),
     _server("wrangler", "wrangler dev", 8787, "--ip {host} --port {port}", "--port -p", "--ip"),
-    # 5.0: asks on a terminal, and ends with 0 without one
+    # 5.0: asks on a terminal, and exits with 0 without one
     _server(
         "react-scripts",
         "react-scripts start, craco start, react-app-rewired start",
@@ -196,7 +195,7 @@ PYTHON = (
         "--server.address",
         aim="first",
     ),
-    # 2.21: moves, even with a port, unless it may not retry
+    # 2.21: uses another port even with `--port`, unless retries are disabled
     _server(
         "jupyter",
         "jupyter lab, jupyter notebook, jupyter-lab, jupyter-notebook",
@@ -230,7 +229,7 @@ OTHER = (
 )
 
 PROGRAM = Server("program", (), 0, (), (), (), (), env=_ENV, side="backend")
-"""A program of the user's own, which is told its port by the variable PORT, or not at all."""
+"""The user's own program, which gets its port from the variable PORT, or not at all."""
 
 SERVERS = (*NODE, *PYTHON, *OTHER)
 
@@ -246,5 +245,5 @@ CONFIG_FILES = {
     "streamlit": ".streamlit/config",
     "flask": ".flaskenv .env",
 }
-"""Files in which a server may be told its port, or to stay on it, without the ending. flask reads
-its own where python-dotenv is installed."""
+"""Files, without the ending, that may set the port of a server, or that it must keep it. flask
+reads its own if python-dotenv is installed."""

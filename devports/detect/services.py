@@ -1,11 +1,11 @@
-"""What `devports init` finds in a project: services that can live together. Pure.
+"""The services that `devports init` detects in a project: with unique names and ports. Pure.
 
-A detector takes a `Tree`, the texts that were read, and yields what it found with the line that
-says so. To add one: write the function in the module it belongs to and name it in `DETECTORS`;
-a server that is known by its name needs no more than a row in `servers`.
+A detector takes a `Tree`, the files that were read, and yields what it found with the line that
+shows it. To add one: write the function in the module it belongs to and name it in `DETECTORS`; a
+server that is known by its name needs only a row in `servers`.
 
-A port that a file names is a fact, one that is a server's default is a guess, and a container's
-cannot be moved from here: so they are given out in the order container, named, default.
+A port that a file names is a fact, a server's default is a guess, and a container's cannot be
+changed here: so ports are assigned in the order container, named, default.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ from devports.core.jsonc import JsoncError, inside, parse, plain
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Line, command_text, of_line, read
-from devports.detect.compose import COMPOSE_FILES, PROCFILES, composed, procfiles
+from devports.detect.compose import COMPOSE_FILES, PROCFILES, compose_services, procfile_services
 from devports.detect.model import DetectedService, SkippedService, upwards
-from devports.detect.node import packages
-from devports.detect.python import ASGI, WSGI, applications, interpreter, managed, streamlits
+from devports.detect.node import package_services
+from devports.detect.python import (
+    ASGI,
+    WSGI,
+    application_services,
+    django_services,
+    interpreter,
+    streamlit_services,
+)
 from devports.detect.servers import PYTHON
 
 TYPE_CHECKING = False
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 
 
 MOST_SERVICES = 50
-"""More is a folder of many projects, for each of which init is meant."""
+"""A folder with more contains several projects; `init` is meant for each of them."""
 LONGEST_NAME = 64
 
 _PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
@@ -45,38 +52,38 @@ _ENV_FILES = (".env", ".env.local", ".env.development")
 
 
 class MergeResult(Frozen):
-    """What is to be written, and what is left out with the reason."""
+    """The services to write, and what was skipped with the reason."""
 
     services: tuple[DetectedService, ...] = ()
     left_out: tuple[SkippedService, ...] = ()
 
 
-def settled(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> MergeResult:
-    """Return the services of everything that was found.
+def merge_services(tree: Tree, finds: Iterable[DetectedService | SkippedService]) -> MergeResult:
+    """Return the services of everything that was detected.
 
     Args:
         tree: for `.env` files.
-        finds: from the detectors, the ones that know most first.
+        finds: from the detectors, the most reliable first.
     """
     every = list(finds)
-    merged = merge(find for find in every if isinstance(find, DetectedService))
-    kept, other_ways = without_other_ways(merged[:MOST_SERVICES])
-    services = with_ports(with_names([from_env_file(tree, each, kept) for each in kept]))
+    merged = merge_same(find for find in every if isinstance(find, DetectedService))
+    kept, other_ways = split_alternatives(merged[:MOST_SERVICES])
+    services = with_ports(with_names([with_env_port(tree, each, kept) for each in kept]))
     left = [find for find in every if isinstance(find, SkippedService)]
     return MergeResult(tuple(services), (*left, *other_ways))
 
 
-def merge(finds: Iterable[DetectedService]) -> list[DetectedService]:
-    """Make one of the finds that are about one service; the first one says how it is started."""
+def merge_same(finds: Iterable[DetectedService]) -> list[DetectedService]:
+    """Merge the detections of each service; the first one decides how it is started."""
     merged: dict[tuple[str, str], DetectedService] = {}
     for find in finds:
         known = merged.get(find.key)
-        merged[find.key] = _both(known, find) if known else find
+        merged[find.key] = _merge_two(known, find) if known else find
     return list(merged.values())
 
 
-def _both(known: DetectedService, more: DetectedService) -> DetectedService:
-    """Return `known` with what `more` has seen besides: a port that a file names, and where."""
+def _merge_two(known: DetectedService, more: DetectedService) -> DetectedService:
+    """Return `known` with the port and the sources of `more`."""
     sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
     if more.stated and not known.stated and known.takes_port:
         known = known.replace(port=more.port, stated=True)
@@ -84,18 +91,18 @@ def _both(known: DetectedService, more: DetectedService) -> DetectedService:
     return known.replace(sources=sources, notes=notes)
 
 
-def without_other_ways(
+def split_alternatives(
     finds: Sequence[DetectedService],
 ) -> tuple[list[DetectedService], list[SkippedService]]:
-    """Leave out what starts something that is there already in another way.
+    """Split off the services that start another one of the project in another way.
 
-    A production server in the folder of a development server; a container that is built from this
-    project and publishes the port of a server in it.
+    That is a production server in the folder of a development server, or a container that is built
+    from this project and publishes the port of a server in it.
     """
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
     for find in finds:
-        other = next((each for each in working if _another_way(find, each)), None)
+        other = next((each for each in working if _is_alternative(find, each)), None)
         if other is None:
             kept.append(find)
         else:
@@ -104,27 +111,27 @@ def without_other_ways(
     return kept, left
 
 
-def _another_way(find: DetectedService, other: DetectedService) -> bool:
-    """Say whether `find` is what `other` is, started in another way."""
+def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
+    """Return whether `find` starts the same service as `other` in another way."""
     if find.built:
         return find.port == other.port
     same = find.target == other.target and find.folder in upwards(other.folder)
-    together = find.folder == other.folder and family(find) == family(other)
+    together = find.folder == other.folder and server_family(find) == server_family(other)
     return find.production and (same or together)
 
 
-def family(find: DetectedService) -> str:
-    """Return what kind of server a service is, the same for those that may start one program."""
+def server_family(find: DetectedService) -> str:
+    """Return the kind of a server, the same for kinds that may start one program."""
     if find.kind in _PYTHONS:
         return "python"
     by_node = find.command.split(" ", 1)[0] in _BY_NODE
     return "node" if by_node and find.kind in ("node", "program") else find.kind
 
 
-def from_env_file(
+def with_env_port(
     tree: Tree, find: DetectedService, every: Sequence[DetectedService]
 ) -> DetectedService:
-    """Return the service with the PORT of the `.env` beside it, if that can only be its own."""
+    """Return the service with the PORT of the `.env` beside it, if only this service can use it."""
     alone = sum(bool(each.command) and each.folder == find.folder for each in every) == 1
     if find.stated or not find.command or not find.takes_port or not alone:
         return find
@@ -137,7 +144,7 @@ def from_env_file(
 
 
 def env_port(file: File) -> tuple[int, int] | None:
-    """Return the PORT that an env file sets, and its line. No other line of it is looked at."""
+    """Return the PORT that an env file sets, and its line. No other line of it is parsed."""
     for number, line in enumerate(file.text.splitlines(), 1):
         if (match := _PORT.match(line)) and (port := decimal(match[1], LAST_PORT)):
             return port, number
@@ -145,7 +152,7 @@ def env_port(file: File) -> tuple[int, int] | None:
 
 
 def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
-    """Give each service a valid name of its own: the first of its names that is not taken."""
+    """Give each service a valid, unique name: the first of its names that is not taken."""
     taken: set[str] = set()
     named = []
     for find in finds:
@@ -162,28 +169,28 @@ def _names(find: DetectedService) -> Iterator[str]:
 
 
 def valid_name(text: str) -> str:
-    """Return the nearest name that a service may have; empty if nothing is left."""
+    """Return the nearest valid name of a service; empty if nothing is left."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:LONGEST_NAME]
 
 
 def with_ports(finds: Sequence[DetectedService]) -> list[DetectedService]:
-    """See to it that no two services have one port; the order of the services stays."""
+    """Give each service a unique port; the order of the services stays."""
     taken: dict[int, str] = {}
     placed: dict[int, DetectedService] = {}
-    for place in sorted(range(len(finds)), key=lambda place: _firmness(finds[place])):
-        placed[place] = _placed(finds[place], taken)
+    for place in sorted(range(len(finds)), key=lambda place: _port_priority(finds[place])):
+        placed[place] = _with_free_port(finds[place], taken)
         for port in (placed[place].port, *dict(placed[place].ports).values()):
             taken.setdefault(port, finds[place].name)
     return [placed[place] for place in range(len(finds)) if placed[place].port >= 0]
 
 
-def _firmness(find: DetectedService) -> int:
+def _port_priority(find: DetectedService) -> int:
     if not find.command:
         return 0
     return 1 if not find.takes_port else 2 if find.stated else 3
 
 
-def _placed(find: DetectedService, taken: dict[int, str]) -> DetectedService:
+def _with_free_port(find: DetectedService, taken: dict[int, str]) -> DetectedService:
     """Return the service with a port that is not taken; -1: it cannot have another."""
     further = tuple((name, port) for name, port in find.ports if port not in taken)
     find = find.replace(ports=tuple((n, p) for n, p in further if p != find.port))
@@ -201,8 +208,8 @@ LISTS = {"launch.json": "configurations", "tasks.json": "tasks"}
 _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
 
-def editors(tree: Tree) -> Iterator[DetectedService | SkippedService]:
-    """Yield the servers that launch configurations and tasks start; the others are not ours."""
+def vscode_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield the known servers that launch configurations and tasks start."""
     for file in tree.called(*LISTS):
         if posixpath.basename(file.folder) == FOLDER:
             yield from _entries(tree, file)
@@ -238,7 +245,7 @@ def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
 
 
 def line_of(entry: Entry) -> Line | None:
-    """Return what a launch configuration or a task executes; None if that is nothing of ours."""
+    """Return the command of a launch configuration or a task; None if it cannot be a service."""
     given = entry.get("args")
     args = [word for word in given if isinstance(word, str)] if isinstance(given, list) else []
     if module := _text(entry, "module"):
@@ -250,13 +257,13 @@ def line_of(entry: Entry) -> Line | None:
 
 
 def variables_of(entry: Entry) -> tuple[str, ...]:
-    """Return the names of its variables. Their values stay where they are: they may be secrets."""
+    """Return the names of its variables. Their values are not copied: they may be secrets."""
     env = entry.get("env") or inside(entry, "options", "env")
     return tuple(env) if isinstance(env, dict) else ()
 
 
 def _in_its_environment(tree: Tree, folder: str, line: Line, made: DetectedService) -> str:
-    """Return the command of a Python module so that a shell finds it: VS Code knows its own."""
+    """Return a command that finds its Python environment in a shell: VS Code selects its own."""
     if line.words[0] != made.kind and line.words[0] != "manage.py":
         return made.command
     lead = interpreter(tree, folder, line.words[0])
@@ -277,8 +284,16 @@ def _text(entry: object, *keys: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-DETECTORS = (managed, applications, streamlits, packages, procfiles, editors, composed)
-"""In the order of how much they know: the first find of a service says how it is started."""
+DETECTORS = (
+    django_services,
+    application_services,
+    streamlit_services,
+    package_services,
+    procfile_services,
+    vscode_services,
+    compose_services,
+)
+"""The most reliable first: the first detection of a service decides how it is started."""
 
 CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
 NAMED = frozenset(
@@ -288,10 +303,10 @@ NAMED = frozenset(
 
 
 def wanted(name: str) -> bool:
-    """Say whether a detector reads files of this name."""
+    """Return whether a detector reads files of this name."""
     return name in NAMED or (name.endswith(CODE) and not name.endswith((".d.ts", ".min.js")))
 
 
 def detect(tree: Tree) -> MergeResult:
-    """Return the services of a project, and what looks like one and is left out."""
-    return settled(tree, (find for detector in DETECTORS for find in detector(tree)))
+    """Return the services of a project, and what was skipped."""
+    return merge_services(tree, (find for detector in DETECTORS for find in detector(tree)))

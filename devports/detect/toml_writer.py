@@ -1,4 +1,4 @@
-"""The text of a devports.toml: what was found, why, and what one may want to add."""
+"""The text of a new devports.toml: the services, their sources, and common further keys. Pure."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ port = 8000
 
 
 def document(services: Sequence[DetectedService]) -> str:
-    """Return the file for these services; the example of one where there is none.
+    """Return the file for these services; with an example service if none has a port.
 
-    A service without a port is written as a comment: the file is valid without it.
+    A service without a port is written as a comment, so that the file is valid.
     """
     if not any(service.port for service in services):
         return HEAD + EXAMPLE
@@ -61,7 +61,6 @@ def document(services: Sequence[DetectedService]) -> str:
 
 
 def block(service: DetectedService) -> list[str]:
-    """Return the lines of one service."""
     said = [f"# {one_line(str(source))}" for source in service.sources]
     said += [f"# {one_line(note)}" for note in service.notes]
     if service.port:
@@ -72,7 +71,7 @@ def block(service: DetectedService) -> list[str]:
 
 def keys(service: DetectedService) -> Iterator[str]:
     """Yield the table of one service."""
-    watched = "" if service.command else "    # no command: watched, never started"
+    watched = "" if service.command else "    # no command: devports never starts it"
     yield f"[services.{service.name}]{watched}"
     if service.command:
         yield f"command = {text(service.command)}"
@@ -106,6 +105,6 @@ def _bare(name: str) -> bool:
 def text(value: str) -> str:
     """Return a basic string of TOML, whose escapes are those of JSON (toml.io, String).
 
-    A lone surrogate, a byte of a file name that was no text, cannot be written in TOML.
+    A lone surrogate, an undecodable byte of a file name, cannot be written in TOML.
     """
     return json.dumps(portable(value), ensure_ascii=False).replace("\x7f", "\\u007f")

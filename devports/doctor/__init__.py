@@ -1,1 +1,1 @@
-"""Doctor."""
+"""The rules of `devports doctor`: facts in, problems out. Pure."""

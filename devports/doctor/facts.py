@@ -1,13 +1,13 @@
-"""What the rules judge, and what they find.
+"""The facts that rules examine, and the problems that they find.
 
-All facts are gathered before: no rule looks at the machine.
+All facts are read before: no rule does I/O.
 """
 
 from __future__ import annotations
 
-from devports.core.checkout import unplaced
-from devports.core.containers import contained, shown, unasked
-from devports.core.hint import ours
+from devports.core.checkout import no_checkout
+from devports.core.containers import engine_not_asked, with_containers, with_forwarders
+from devports.core.hint import own_command
 from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 
 class PortFacts(Frozen):
-    """A port that a service declares, and what was found on it.
+    """A declared port, and the state of it.
 
     Attributes:
-        name: of a further port; empty for the first.
+        name: of an additional port; empty for the first.
         findings: one for each of its addresses; empty if the host has none.
-        unresolved: what the resolver said of the host, if it has no address.
-        beside: who listens where a client of `localhost` may end up, and is not in `findings`.
+        unresolved: the resolver's error, if the host has no address.
+        beside: listeners that a client of `localhost` may reach, and that are not in `findings`.
         outgoing: connections of this machine that have it as their local port.
     """
 
@@ -63,12 +63,12 @@ class PortFacts(Frozen):
 
     @property
     def title(self) -> str:
-        """What a person calls it: `backend`, or `backend.ports.debug` for a further one."""
+        """The name of the port: `backend`, or `backend.ports.debug` for an additional one."""
         return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
 
 
 class Listener(Frozen):
-    """A server, and where it and what it started listens."""
+    """A server, and the addresses on which it and its descendants listen."""
 
     process: Process
     sockets: tuple[Socket, ...] = ()
@@ -79,10 +79,10 @@ class RunFacts(Frozen):
 
     Attributes:
         spec: the port that it was started for.
-        state: how far it says to have come; empty: it has died.
+        state: its recorded state; empty: it was killed.
         process: itself, if it lives.
         server: that it started, of this project only.
-        left: a server whose run has died without ending it, of this project only.
+        left: the orphaned server of a killed run, of this project only.
     """
 
     service: str
@@ -99,16 +99,16 @@ class RunFacts(Frozen):
 
 
 class Launch(Frozen):
-    """What a command says of the known server that it starts.
+    """The known server that a command starts.
 
     Attributes:
-        kind: the server as people call it: `vite`, `jupyter`; empty if it is none that is known.
-        port: that its words name; 0 if they name none.
-        host: that they name, if that is every address.
-        words: of the server, through a script of package.json too.
-        settings: text of its configuration file, for what that may say instead.
-        hides: what keeps its exit code from whoever starts it: `| tee log`.
-        default: where it listens if its words name no port; 0: not known, it may read PORT.
+        kind: the common name of the server: `vite`, `jupyter`; empty if it is unknown.
+        port: in its arguments; 0 if they name none.
+        host: in its arguments, if that is every address.
+        words: its command, through a script of package.json too.
+        settings: text of its configuration file, which may set the same.
+        hides: the part that hides its exit code from the caller: `| tee log`.
+        default: where it listens if its arguments name no port; 0: not known, it may read PORT.
         naming: the whole command with the port in it; empty where it is not known how.
     """
 
@@ -123,15 +123,15 @@ class Launch(Frozen):
 
 
 class Command(Frozen):
-    """What a service starts: its folder, the first word, and what is the matter with that word.
+    """The command of a service: its folder, its first word, and the problem with that word.
 
     Attributes:
-        trouble: what keeps `word` from being started.
-        searched: the folders of PATH, where the word was looked for there.
+        trouble: why `word` cannot be started.
+        searched: the folders of PATH, where the word was searched there.
         near: where a program of that name is in the project, if it was not found otherwise.
-        environment: that `word` leads into, if the program is not there.
-        launch: what the whole command says.
-        undebugged: the Python that is to run it under debugpy and certainly has none.
+        environment: of `word`, if the program is missing there.
+        launch: what the whole command starts.
+        undebugged: the Python that is to run it under debugpy, and certainly has no debugpy.
     """
 
     service: Service
@@ -147,7 +147,7 @@ class Command(Frozen):
 
 
 class MissingTaskCommand(Frozen):
-    """A task of ours whose command is not found: label, word, where it was looked for."""
+    """A generated task whose command is not found: label, word, searched folders."""
 
     label: str
     word: str
@@ -158,17 +158,17 @@ class Editor(Frozen):
     """The files of VS Code.
 
     Attributes:
-        wanted: whether the configuration says anything of them.
-        ours: whether there is anything in them that devports wrote.
-        missing: files that devports would make.
+        wanted: whether the configuration has settings for them.
+        generated: whether they have generated entries.
+        missing: files that devports would add.
         stale: files that devports would change.
-        trouble: what keeps devports from knowing, if anything does: code, message, evidence.
-        unresolved: tasks of ours that could not start.
-        flaws: what VS Code would stumble over in what a person wrote.
+        trouble: why the files cannot be compared, if they cannot: code, message, evidence.
+        unresolved: generated tasks that could not start.
+        flaws: mistakes in entries that a person wrote.
     """
 
     wanted: bool = False
-    ours: bool = False
+    generated: bool = False
     missing: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     trouble: tuple[str, str, tuple[str, ...]] | None = None
@@ -177,24 +177,22 @@ class Editor(Frozen):
 
 
 class Facts(Frozen):
-    """All that the rules look at.
+    """All facts for the rules.
 
     Attributes:
         root: folder of the configuration; empty if there is none.
         ports: every declared port, in the order of the file.
         programs: every `devports` on PATH, in its order.
-        neighbour: an unrelated package of our name in our own environment.
-        faults: what is wrong with the files that the configuration needs, and what `run` would
-            refuse.
-        localhost: the addresses that this name has here; empty if nobody asked.
+        neighbour: an unrelated package named devports in the environment of devports.
+        faults: problems with the files that the configuration needs, and why `run` would refuse.
+        localhost: the addresses of this name here; empty if it was not resolved.
         loopbacks: the loopback addresses that this machine has.
         ephemeral: first and last local port for outgoing connections.
-        reserved: ranges inside that the kernel gives to nobody by itself.
+        reserved: ranges inside it that the kernel does not assign.
         runs: the devports runs of this user, living ones first.
-        gaps: what cannot be seen on this machine.
-        run_of, elsewhere_of: tell the processes of devports runs, and of other checkouts and
-            projects.
-        named: returns a container with what its engine says about a port.
+        gaps: what cannot be read on this machine.
+        find_run, elsewhere_of: find the run, and the other checkout or project, of a process.
+        named: returns a container with its engine's answer about a port.
     """
 
     platform: Platform
@@ -213,20 +211,20 @@ class Facts(Frozen):
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
     find_run: RunOf = no_run
-    elsewhere_of: ElsewhereOf = unplaced
-    named: Named = unasked
+    elsewhere_of: ElsewhereOf = no_checkout
+    named: Named = engine_not_asked
 
     def plan(self, declared: PortFacts) -> tuple[StopTarget, ...]:
-        """Return who would have to end for a port to be free, each with its standing."""
-        holdings = [shown(finding.holding) for finding in declared.findings]
+        """Return the processes that would have to stop for a port to be free, with their kinds."""
+        holdings = [with_forwarders(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
         found = targets(people, self.viewer, self.find_run, self.elsewhere_of)
         ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
-        return contained(found, ports, self.viewer, self.named)
+        return with_containers(found, ports, self.viewer, self.named)
 
 
 class FreePort(Frozen):
-    """Free ports, by the ordinary freeing with its own questions.
+    """Free ports, with the confirmations of `devports free`.
 
     `stop_timeout`: seconds from SIGTERM to SIGKILL, as declared.
     """
@@ -237,12 +235,12 @@ class FreePort(Frozen):
 
     @property
     def command(self) -> OwnCommand:
-        """What a person types for it."""
-        return ours("free", *map(str, self.specs))
+        """The command for the same."""
+        return own_command("free", *map(str, self.specs))
 
 
 class RemoveWritePermission(Frozen):
-    """Take from everybody else the right to write a file or folder of this user's."""
+    """Remove the write permission of other users from a file or folder of this user."""
 
     path: str
 
@@ -254,20 +252,20 @@ class WriteEditorFiles(Frozen):
 
 
 class Problem(Frozen):
-    """One thing that is wrong, or will be.
+    """One problem, present or future.
 
     Attributes:
         code: kebab-case, the same in text, JSON, docs and tests.
-        severity: error: it does not work now; warning: it will not work one day; note: good to
-            know. A project with nothing but notes is healthy.
+        severity: error: it does not work now; warning: it will not work in some case; note:
+            information. A project with nothing but notes is healthy.
         what: one line, names in backticks, no period. Empty where `about` is a port, whose verdict
-            says it: ports are worded in one place.
-        evidence: how it is known, one fact a line; what is known of `about` comes on top.
+            has the text.
+        evidence: the facts, one a line; those of `about` come first.
         why: why it matters.
-        remedies: what mends it, the best first.
+        remedies: commands that fix it, the best first.
         about: the port it is about, if any.
-        plan: who would have to end for that port to be free.
-        mend: what `devports doctor --fix` can do about it, after a question.
+        plan: the processes that would have to stop for that port to be free.
+        fix: what `devports doctor --fix` can do about it, after a question.
     """
 
     code: str

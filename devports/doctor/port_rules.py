@@ -1,13 +1,13 @@
-"""Rules about who is on the declared ports right now, and who can reach them.
+"""Rules about the holders of the declared ports, and the clients that can reach them.
 
-With the runs of devports: those of this project, of others, and what crashed ones have left.
+With the devports runs: those of this project, of others, and the orphaned servers of killed runs.
 """
 
 from __future__ import annotations
 
 from devports.core.command_line import program
-from devports.core.containers import shown
-from devports.core.hint import ours
+from devports.core.containers import with_forwarders
+from devports.core.hint import own_command
 from devports.core.holder_kind import (
     Container,
     DevportsRun,
@@ -20,7 +20,7 @@ from devports.core.holder_kind import (
 )
 from devports.core.model import WILDCARDS, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
-from devports.core.stop_plan import ConfirmPolicy, consent
+from devports.core.stop_plan import ConfirmPolicy, confirmation
 from devports.core.value import unreachable
 from devports.core.verdict import (
     Free,
@@ -55,22 +55,19 @@ BLOCKED = frozenset(
         " 5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080".split(),
     )
 )
-"""What no browser connects to, nor fetch() of Node (fetch.spec.whatwg.org/#port-blocking)."""
-
-
-# -- who is on it
+"""Ports that browsers and fetch() of Node refuse (fetch.spec.whatwg.org/#port-blocking)."""
 
 
 def verdicts(facts: Facts) -> Iterator[Problem]:
-    """Somebody or something is on a declared port, or this user cannot have it."""
+    """A declared port is in use, or this user cannot have it."""
     for declared in facts.ports:
         finding = declared.finding
-        if finding and (judged := judgement(facts, declared, finding)):
-            yield _with_ways_out(facts, declared, finding, judged)
+        if finding and (judged := problem_of(facts, declared, finding)):
+            yield _with_remedies(facts, declared, finding, judged)
 
 
-def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
-    """Return what is the matter with a port; None where all is well."""
+def problem_of(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
+    """Return the problem with a port; None without one."""
     code, verdict = code_of(finding), finding.verdict
     match verdict:
         case Free():
@@ -97,7 +94,7 @@ def judgement(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | 
 
 
 def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None:
-    """Judge a holder; on a port that is only watched, a listener is meant to be."""
+    """Judge a holder; on the port of a watched service a listener is expected."""
     watched = not declared.service.command
     if serves(facts, declared):
         return None
@@ -108,7 +105,7 @@ def _held(facts: Facts, declared: PortFacts, *, listens: bool) -> Problem | None
     runs = _runs(facts, declared)
     if listens:
         alone = f"`{declared.service.name}` cannot start until the port is free"
-        why = runs or _moved(facts, declared) or alone
+        why = runs or _changed_port(facts, declared) or alone
         return None if watched else Problem("port-held", "error", why=why)
     why = "lsof, ss and netstat do not list it, but a server may fail to bind the port"
     return Problem("port-bound", "error", why=f"{why}; {runs}" if runs else why)
@@ -127,19 +124,19 @@ def sharers(facts: Facts, declared: PortFacts) -> int:
 
 
 def serves(facts: Facts, declared: PortFacts) -> bool:
-    """Say whether this is the service's own server, under a devports run of this project."""
+    """Return whether this is the service's own server, under a devports run of this project."""
     plan = facts.plan(declared)
     return bool(plan) and all(
-        isinstance(target.standing, DevportsRun)
-        and not target.standing.run.left
-        and (target.standing.run.project, target.standing.run.service)
+        isinstance(target.kind, DevportsRun)
+        and not target.kind.run.left
+        and (target.kind.run.project, target.kind.run.service)
         == (facts.root, declared.service.name)
         for target in plan
     )
 
 
-def _moved(facts: Facts, declared: PortFacts) -> str:
-    """Return where the service runs meanwhile; empty if it does not."""
+def _changed_port(facts: Facts, declared: PortFacts) -> str:
+    """Return where the service runs on another port; empty if it does not."""
     name = declared.service.name
     for run in facts.runs:
         own = (run.project, run.service) == (facts.root, name) and run.process is not None
@@ -149,18 +146,16 @@ def _moved(facts: Facts, declared: PortFacts) -> str:
 
 
 def _runs(facts: Facts, declared: PortFacts) -> str:
-    """Return which devports run it is; empty if it is none."""
+    """Return the name of the devports run that has the port; empty if none has."""
     plan = facts.plan(declared)
-    runs = [run for target in plan if (run := run_behind(target.standing))]
+    runs = [run for target in plan if (run := run_behind(target.kind))]
     if not runs:
         return ""
     other = runs[0].project != facts.root
     if any(run.left for run in runs):
         of = f" of the project in {runs[0].project}" if other else ""
         return f"it is the orphaned server of a `devports run`{of} that was killed"
-    if any(
-        isinstance(t.standing, OtherCheckout) and t.standing.relation == "sibling" for t in plan
-    ):
+    if any(isinstance(t.kind, OtherCheckout) and t.kind.relation == "sibling" for t in plan):
         return f"the checkout in {runs[0].project} runs it; both checkouts declare this port"
     if other:
         return f"the project in {runs[0].project} runs it; both projects declare this port"
@@ -170,10 +165,10 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     return f"it is {what} of this project"
 
 
-def split(facts: Facts) -> Iterator[Problem]:
-    """A server is where it should be, and another one where `localhost` may lead as well."""
+def localhost_conflict(facts: Facts) -> Iterator[Problem]:
+    """The server listens, and another one where `localhost` may lead as well."""
     for declared in facts.ports:
-        strangers = _strangers(facts, declared)
+        strangers = _other_listeners(facts, declared)
         at_home = serves(facts, declared) or not declared.service.command
         if strangers and at_home and isinstance(declared.verdict, Held):
             others = declared.replace(findings=strangers)
@@ -197,8 +192,8 @@ def split(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _strangers(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
-    """Return who listens beside it and is no part of who has it.
+def _other_listeners(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
+    """Return the listeners beside a holder that are no part of it.
 
     A container is published on both families by two forwarders: those are one server.
     """
@@ -206,13 +201,12 @@ def _strangers(facts: Facts, declared: PortFacts) -> tuple[Finding, ...]:
         return ()
     plan = facts.plan(declared)
     own = {key for t in plan for key in (t.process.key, *(m.process.key for m in t.members))}
-    forwarded = any(isinstance(target.standing, Container) for target in plan)
+    forwarded = any(isinstance(target.kind, Container) for target in plan)
     return tuple(
         finding
         for finding in declared.beside
         for target in facts.plan(declared.replace(findings=(finding,)))
-        if target.process.key not in own
-        and not (forwarded and isinstance(target.standing, Container))
+        if target.process.key not in own and not (forwarded and isinstance(target.kind, Container))
     )
 
 
@@ -246,10 +240,10 @@ def dependency_not_listening(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _one_too_many(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
-    """Return what ends the server that came last: which one is meant to be, only people know."""
+def _stop_newest(plan: Sequence[StopTarget]) -> tuple[Remedy, ...]:
+    """Return the command that stops the newest server: which one is meant to stay is not known."""
     last = max(plan, key=lambda target: target.process.started)
-    if not isinstance(last.standing, OrdinaryProcess):
+    if not isinstance(last.kind, OrdinaryProcess):
         return ()
     title = "stop the one that started last"
     return (Remedy(title, f"kill -TERM {last.process.pid}"),)
@@ -262,8 +256,8 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         finding.holding,
         facts.platform,
         service=service,
-        # By its name a run that has moved away would be ended with who is here.
-        typed=str(declared.spec) if _moved(facts, declared) else service,
+        # By its name, a run on another port would be stopped with the holder of this one.
+        typed=str(declared.spec) if _changed_port(facts, declared) else service,
         viewer=facts.viewer,
         find_run=facts.find_run,
         elsewhere_of=facts.elsewhere_of,
@@ -273,23 +267,23 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
     return remedies(finding.verdict, case)
 
 
-def _with_ways_out(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
-    """Return a problem whose words are those of the verdict, with what can be done about it."""
+def _with_remedies(facts: Facts, declared: PortFacts, finding: Finding, judged: Problem) -> Problem:
+    """Return a problem with the text of the verdict, and its remedies."""
     plan, shared = facts.plan(declared), judged.code == "port-split"
-    first = _one_too_many(plan) if shared else ()
+    first = _stop_newest(plan) if shared else ()
     return judged.replace(
         remedies=(*first, *_remedies(facts, finding, declared)),
         service=declared.service.name,
         about=declared,
         plan=plan,
-        fix=None if shared else _mend(declared, plan),
+        fix=None if shared else _fix(declared, plan),
     )
 
 
-def _mend(declared: PortFacts, plan: Sequence[StopTarget]) -> FreePort | None:
-    """Return how freeing may get somewhere: all in the way are known, and may be ended by us."""
+def _fix(declared: PortFacts, plan: Sequence[StopTarget]) -> FreePort | None:
+    """Return a fix that may succeed: all holders are known, and devports may stop them."""
     service = declared.service
-    hidden = any(shown(finding.holding).hidden for finding in declared.findings)
+    hidden = any(with_forwarders(finding.holding).hidden for finding in declared.findings)
     if not plan or hidden or any(map(_is_refused, plan)):
         return None
     match declared.verdict:
@@ -306,17 +300,14 @@ def _spec(end: Endpoint) -> PortSpec:
 
 
 def _is_refused(target: StopTarget) -> bool:
-    return consent(target.standing, ConfirmPolicy(interactive=True)) == "refused"
-
-
-# -- who reaches it
+    return confirmation(target.kind, ConfirmPolicy(interactive=True)) == "refused"
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:
     """A port to which browsers refuse to connect."""
     for declared in facts.ports:
         port, web = declared.spec.port, _is_for_browsers(facts, declared)
-        # Further ports are for tools.
+        # Additional ports are for tools.
         if port in BLOCKED and declared.service.command and not declared.name:
             yield Problem(
                 "port-blocked-by-browsers",
@@ -337,7 +328,7 @@ def _is_for_browsers(facts: Facts, declared: PortFacts) -> bool:
 
 
 def airplay(facts: Facts) -> Iterator[Problem]:
-    """A port that macOS itself takes where its AirPlay Receiver is switched on."""
+    """A port that macOS itself uses where its AirPlay Receiver is on."""
     for declared in facts.ports if facts.platform == "darwin" else ():
         port = declared.spec.port
         if port in AIRPLAY and not isinstance(declared.verdict, Held):
@@ -353,7 +344,7 @@ def airplay(facts: Facts) -> Iterator[Problem]:
 
 
 def localhost(facts: Facts) -> Iterator[Problem]:
-    """`localhost` is less than both loopback addresses here, or something else."""
+    """`localhost` is less than both loopback addresses here, or another address."""
     named = [declared for declared in facts.ports if declared.spec.host == "localhost"]
     if not named or not facts.localhost:
         return
@@ -385,25 +376,22 @@ def _is_loopback(address: str) -> bool:
     return address == "::1" or address.startswith("127.")
 
 
-# -- runs
-
-
-def left_behind(facts: Facts) -> Iterator[Problem]:
-    """A crashed run has left a server that is on none of the declared ports."""
+def orphaned_server(facts: Facts) -> Iterator[Problem]:
+    """A killed run has an orphaned server that is on none of the declared ports."""
     known = {m.process.key for d in facts.ports for t in facts.plan(d) for m in t.members}
     for run in facts.runs:
         if run.left is None or run.left.process.key in known:
             continue
         where = tuple(dict.fromkeys(_spec(socket.local) for socket in run.left.sockets))
         if any(_is_declared(facts, spec) for spec in where):
-            continue  # said of that port
+            continue  # reported with that port
         yield Problem(
             "server-left-behind",
             "warning",
-            f"a crashed run of `{run.name}` has left its server: {_named(run.left.process)}",
+            f"orphaned server of `{run.name}`: {_named(run.left.process)}",
             evidence=(f"project: {run.project}", _listens(run.left)),
             why="its `devports run` was killed; no run will stop it",
-            remedies=(_ends(run.left, where),),
+            remedies=(_stop_remedy(run.left, where),),
             service=run.name,
             fix=FreePort(where) if where else None,
         )
@@ -422,8 +410,8 @@ def _listens(left: Listener) -> str:
     return f"listens on {where}" if where else "listens on no port"
 
 
-def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
-    """Return what ends it; who holds no port is beyond what devports may signal."""
+def _stop_remedy(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
+    """Return the command that stops it; devports signals no process without a port."""
     if where:
         return Remedy("stop it (asks first)", FreePort(where).command)
     return Remedy(
@@ -432,7 +420,7 @@ def _ends(left: Listener, where: tuple[PortSpec, ...]) -> Remedy:
 
 
 def serving_elsewhere(facts: Facts) -> Iterator[Problem]:
-    """A run's own server listens somewhere else than it was told to."""
+    """A run's own server listens on another address than the declared one."""
     for run in facts.runs:
         wanted = [d for d in facts.ports if d.service.name == run.service]
         if run.project != facts.root or run.state != "serving" or run.server is None or not wanted:
@@ -478,7 +466,7 @@ def _wider(declared: PortFacts, socket: Socket) -> Problem:
 
 
 def suspended(facts: Facts) -> Iterator[Problem]:
-    """A run of this project was stopped by Ctrl-Z and not called back."""
+    """A run of this project was stopped by Ctrl-Z and not continued."""
     for run in facts.runs:
         if run.process is None or run.project != facts.root or not run.process.is_suspended:
             continue
@@ -489,14 +477,14 @@ def suspended(facts: Facts) -> Iterator[Problem]:
             why="its server has the port but does not respond",
             remedies=(
                 Remedy("to continue it, type `fg` in its terminal"),
-                Remedy("stop it (asks first)", ours("free", run_target(run.service))),
+                Remedy("stop it (asks first)", own_command("free", run_target(run.service))),
             ),
             service=run.name,
         )
 
 
 def other_project(facts: Facts) -> Iterator[Problem]:
-    """Another project runs a service on the same number, and does not show on the port itself."""
+    """Another project runs a service on the same port, and does not show on the port itself."""
     others = [r for r in facts.runs if facts.root not in ("", r.project) and r.process]
     for declared in facts.ports:
         for run in others:
@@ -505,7 +493,7 @@ def other_project(facts: Facts) -> Iterator[Problem]:
 
 
 def _shows(run: RunFacts, declared: PortFacts) -> bool:
-    """Say whether the run, or what it started, is among those found on the port or beside it."""
+    """Return whether the run, or its server, is among the holders on the port or beside it."""
     holders = [h for f in (*declared.findings, *declared.beside) for h in f.holding.holders]
     keys = {p.key for h in holders for p in h.line}
     return run.process is not None and run.process.key in keys
@@ -515,7 +503,7 @@ def _two_projects(run: RunFacts, declared: PortFacts) -> Problem:
     return Problem(
         "port-of-two-projects",
         "warning",
-        f"another project runs `{run.name}` on {run.spec}: the number of `{declared.title}`",
+        f"another project runs `{run.name}` on {run.spec}, the port of `{declared.title}`",
         evidence=(f"project: {run.project}", f"devports run: {_pid(run)}, {run.state}"),
         why="both cannot use one address at a time",
         remedies=(Remedy("change the port of one of them"),),

@@ -1,6 +1,6 @@
-"""Rules about what the project says: its files, its commands, and the numbers of its ports.
+"""Rules about the project: its files, its commands, and its ports.
 
-A rule about one command returns what is wrong with it, or None; whoever calls names its service.
+A rule about one command returns its problem, or None; the caller adds the service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STARTABLE = {
     "interpreter-missing": "interpreter-missing",
     "not-executable": "command-not-executable",
 }
-"""The codes under which `devports run` refuses the same."""
+"""The codes with which `devports run` refuses the same."""
 TROUBLES = {
     "missing": "was not found",
     "not-executable": "is not executable",
@@ -41,29 +41,24 @@ STAYS = {
     "storybook": ("--exact-port", "exact-port", "exactPort"),
     "serve": ("--no-port-switching", "no-port-switching"),
 }
-"""Servers that move though they are told a port: what keeps them, and what shows that it does."""
+"""Servers that use another port though they are told one: the option against it, and the text in a
+configuration that has the same effect."""
 STAYS_IF_TOLD = {
     "next": "--port {port}",
     "streamlit": "--server.port {port}",
     "webpack": "--port {port}",
 }
-"""Servers that move only where they are told none. Both were measured (`detect.servers`)."""
-
-
-# -- files
+"""Servers that use another port only if they are told none. Measured (`detect.servers`)."""
 
 
 def writable_by_others(problem: Problem, path: str) -> Problem:
-    """Return the problem of a file that others can write, and whose owner can take that away."""
+    """Return the problem of a file that others can write, with a remedy and a fix."""
     closes = Remedy("review the file, then remove the permission", f"chmod o-w {quote(path)}")
     return problem.replace(remedies=(closes,), fix=RemoveWritePermission(path))
 
 
-# -- what a command is
-
-
 def folder_missing(command: Command) -> Problem | None:
-    """A service is to start in a folder that is not there."""
+    """The `cwd` of a service does not exist."""
     if command.folder_exists:
         return None
     return Problem(
@@ -77,7 +72,7 @@ def folder_missing(command: Command) -> Problem | None:
 
 
 def command_unusable(command: Command) -> Problem | None:
-    """A command that cannot be started: not there, not executable, or its interpreter is not."""
+    """A command that cannot be started: not found, not executable, or without its interpreter."""
     if not command.folder_exists or not command.trouble or _lacking(command):
         return None
     no_shell = "the command runs without a shell; aliases and functions do not work"
@@ -112,7 +107,7 @@ def _way_out(command: Command) -> Remedy:
 
 
 def shell_missing(command: Command) -> Problem | None:
-    """A command with a word that only a shell knows, where none runs; and it could be started."""
+    """A startable command with a word that only a shell knows, without a shell."""
     written = unshelled(command.service)
     if not written or (command.trouble and instead_of((command.word,))):
         return None
@@ -127,7 +122,7 @@ def shell_missing(command: Command) -> Problem | None:
 
 
 def _lacking(command: Command) -> Environment | None:
-    """Return the environment that a command leads into and that cannot be used as it is."""
+    """Return the environment of a command that cannot be used as it is."""
     found = command.environment
     return found if found is not None and found.state != "without" else None
 
@@ -146,7 +141,7 @@ def environment_unusable(command: Command) -> Problem | None:
         f"the command `{command.word}` of `{name}` needs {what} {state}",
         evidence=(f"folder: {found.folder}",),
         why="" if gone else "it was moved or copied, or the Python that made it was removed",
-        remedies=(Remedy(_making(found), found.makes),),
+        remedies=(Remedy(_making(found), found.create_command),),
     )
 
 
@@ -158,7 +153,7 @@ def _making(found: Environment) -> str:
 
 
 def debugger_missing(command: Command) -> Problem | None:
-    """A service is to be debugged, and the debugger is not where its Python looks."""
+    """A service is to be debugged, and its Python does not find the debugger."""
     name, python = command.service.name, command.undebugged
     if not python:
         return None
@@ -172,11 +167,8 @@ def debugger_missing(command: Command) -> Problem | None:
     )
 
 
-# -- what a command says of its server
-
-
 def other_port(command: Command) -> Problem | None:
-    """A command that names another port than the service declares."""
+    """A command that names another port than the declared one."""
     service, told = command.service, command.launch.port
     if not told or told in (service.port, *(port for _, port in service.ports)):
         return None
@@ -220,7 +212,7 @@ def other_address(command: Command) -> Problem | None:
 
 
 def exit_code_hidden(command: Command) -> Problem | None:
-    """A command whose shell ends well whatever becomes of the server."""
+    """A command whose shell exits with 0 though its server failed."""
     end = command.launch.hides
     if not end:
         return None
@@ -234,9 +226,9 @@ def exit_code_hidden(command: Command) -> Problem | None:
 
 
 def moves(command: Command) -> Problem | None:
-    """A server that takes another port without a word where its own is taken."""
+    """A server that silently uses another port where its own is in use."""
     flag = _keeps(command)
-    if not flag or port_unnamed(command):  # it does not even want its own
+    if not flag or port_unnamed(command):  # it does not use its own port at all
         return None
     held = command.service.handoff not in ("plain", "none")
     return Problem(
@@ -252,7 +244,7 @@ def moves(command: Command) -> Problem | None:
 
 
 def _keeps(command: Command) -> str:
-    """Return the option that is missing to keep a server on its port; empty if none is."""
+    """Return the missing option that keeps a server on its port; empty if none is missing."""
     launch, service = command.launch, command.service
     flag, *signs = STAYS.get(launch.kind, ("",))
     if flag:
@@ -263,11 +255,8 @@ def _keeps(command: Command) -> str:
     return "" if told else STAYS_IF_TOLD.get(launch.kind, "")
 
 
-# -- numbers
-
-
 def same_port(facts: Facts) -> Iterator[Problem]:
-    """Two services want one number on different addresses: both can be had, and are mixed up."""
+    """Two services declare one port on different addresses: possible, but easily confused."""
     first: dict[int, PortFacts] = {}
     for declared in facts.ports:
         other = first.setdefault(declared.spec.port, declared)
@@ -284,7 +273,7 @@ def same_port(facts: Facts) -> Iterator[Problem]:
 
 
 def ephemeral_port(facts: Facts) -> Iterator[Problem]:
-    """A port that the kernel gives to outgoing connections too."""
+    """A port that the kernel assigns to outgoing connections too."""
     low, high = facts.ephemeral
     for declared in facts.ports:
         port = declared.spec.port

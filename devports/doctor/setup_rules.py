@@ -1,15 +1,15 @@
-"""What `devports doctor` looks for: one small pure function a rule, facts in, problems out.
+"""The rules of `devports doctor`: one small pure function a rule, facts in, problems out.
 
 To add a rule: write the function in the module of its subject, and name it in `RULES`. Here are
-those about the files of VS Code (are they what the configuration means, and would they work) and
-about which `devports` a script or an editor gets when it calls one.
+those about the files of VS Code (are they up to date, and would they work) and about the `devports`
+that a script or an editor finds on PATH.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.remedies import Remedy
 from devports.doctor import port_rules, project_rules
 from devports.doctor.facts import Problem, WriteEditorFiles
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]
 
 
-MENDS = Remedy("update the generated entries; yours stay unchanged", ours("vscode"))
+UPDATE = Remedy("update the generated entries; yours stay unchanged", own_command("vscode"))
 
 UNSEEN = "failure-unseen"
-GRAVITY = ("error", "warning", "note")
+SEVERITIES = ("error", "warning", "note")
 
 
 def files(facts: Facts) -> Iterator[Problem]:
-    """What `devports vscode` makes is not there, or not what it would make now."""
+    """A file that `devports vscode` writes is missing or out of date."""
     editor = facts.editor
-    if not editor.wanted and not editor.ours:
+    if not editor.wanted and not editor.generated:
         return
     writes = WriteEditorFiles((*editor.missing, *editor.stale))
     if editor.missing:
@@ -43,7 +43,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.missing)} {_be(editor.missing)} missing",
             why="VS Code has no tasks for these services",
-            remedies=(MENDS,),
+            remedies=(UPDATE,),
             fix=writes,
         )
     if editor.stale:
@@ -52,7 +52,7 @@ def files(facts: Facts) -> Iterator[Problem]:
             "warning",
             f"{_listed(editor.stale)} {_be(editor.stale)} out of date",
             why="tasks may start the wrong service",
-            remedies=(MENDS, Remedy("show the changes", ours("vscode", "--diff"))),
+            remedies=(UPDATE, Remedy("show the changes", own_command("vscode", "--diff"))),
             fix=writes,
         )
 
@@ -66,14 +66,14 @@ def _be(paths: tuple[str, ...]) -> str:
 
 
 def unknowable(facts: Facts) -> Iterator[Problem]:
-    """Something keeps devports from saying what the files should be."""
+    """The files cannot be compared with the configuration."""
     if facts.editor.trouble is not None:
         code, message, evidence = facts.editor.trouble
         yield Problem(code, "warning", message, evidence=evidence)
 
 
 def command_unresolved(facts: Facts) -> Iterator[Problem]:
-    """The program that a task starts is not found: the button does nothing but fail with 127."""
+    """The program that a task starts is not found: the task only fails with 127."""
     first = next(iter(facts.editor.unresolved), None)
     if first is not None:
         labels = tuple(f"`{each.label}`" for each in facts.editor.unresolved)
@@ -91,7 +91,7 @@ def command_unresolved(facts: Facts) -> Iterator[Problem]:
 
 
 def failures_unseen(facts: Facts) -> Iterator[Problem]:
-    """Runs of devports, written by it or by hand, whose failure VS Code does not see each time."""
+    """Devports runs in tasks, generated or not, whose failure VS Code does not always see."""
     found = [flaw for flaw in facts.editor.flaws if flaw.code == UNSEEN]
     for path in dict.fromkeys(flaw.path for flaw in found):
         here = tuple(flaw for flaw in found if flaw.path == path)
@@ -104,12 +104,12 @@ def failures_unseen(facts: Facts) -> Iterator[Problem]:
             f"`{path}` has tasks that let the debugger start without the server",
             evidence=tuple(f"{path}:{flaw.line}:{flaw.column}: {flaw.what}" for flaw in here),
             why="VS Code does so after every second failure, if a configuration waits for the task",
-            remedies=(MENDS,) if path in facts.editor.stale else (by_hand,),
+            remedies=(UPDATE,) if path in facts.editor.stale else (by_hand,),
         )
 
 
 def flaws(facts: Facts) -> Iterator[Problem]:
-    """Tasks and configurations, written by hand, that VS Code stumbles over."""
+    """Mistakes in tasks and configurations that a person wrote."""
     for flaw in (each for each in facts.editor.flaws if each.code != UNSEEN):
         yield Problem(
             f"editor-{flaw.code}",
@@ -123,10 +123,10 @@ def flaws(facts: Facts) -> Iterator[Problem]:
 def foreign_devports(facts: Facts) -> Iterator[Problem]:
     """The first `devports` on PATH is not this program."""
     first = next(iter(facts.programs), None)
-    if first is None or first.kin == "ours":
+    if first is None or first.origin == "ours":
         return
-    mine = next((p.path for p in facts.programs if p.kin in ("ours", "ours-elsewhere")), "")
-    if first.kin == "ours-elsewhere":
+    mine = next((p.path for p in facts.programs if p.origin in ("ours", "ours-elsewhere")), "")
+    if first.origin == "ours-elsewhere":
         yield Problem(
             "other-installation",
             "note",
@@ -135,7 +135,7 @@ def foreign_devports(facts: Facts) -> Iterator[Problem]:
             why="scripts and editor tasks run that one instead",
         )
         return
-    strange = "another program" if first.kin == "foreign" else "probably not this program"
+    strange = "another program" if first.origin == "foreign" else "probably not this program"
     yield Problem(
         "foreign-devports",
         "warning",
@@ -160,7 +160,7 @@ def _first_again(first: Program, mine: str) -> Iterator[Remedy]:
 
 
 def conflicting_package(facts: Facts) -> Iterator[Problem]:
-    """An unrelated package of the name `devports` has written into our own folder."""
+    """An unrelated package named `devports` has written into the folder of devports."""
     if facts.neighbour is not None:
         yield Problem(
             "foreign-package",
@@ -179,7 +179,7 @@ def conflicting_package(facts: Facts) -> Iterator[Problem]:
 
 
 def each_command(*rules: Callable[[Command], Problem | None]) -> Iterator[Rule]:
-    """Yield rules about one command as rules about all of them, which name the service."""
+    """Yield rules about one command as rules about all of them, which add the service."""
     return (partial(_of_commands, rule) for rule in rules)
 
 
@@ -213,10 +213,10 @@ RULES: tuple[Rule, ...] = (
         project_rules.moves,
     ),
     port_rules.verdicts,
-    port_rules.split,
+    port_rules.localhost_conflict,
     port_rules.host_unknown,
     port_rules.dependency_not_listening,
-    port_rules.left_behind,
+    port_rules.orphaned_server,
     port_rules.serving_elsewhere,
     port_rules.suspended,
     port_rules.other_project,
@@ -234,6 +234,6 @@ RULES: tuple[Rule, ...] = (
 
 
 def examine(facts: Facts) -> tuple[Problem, ...]:
-    """Return what is or will be wrong, the gravest first and otherwise in the order of the file."""
+    """Return the problems, the most severe first and otherwise in the order of the file."""
     found = [problem for rule in RULES for problem in rule(facts)]
-    return tuple(sorted(found, key=lambda problem: GRAVITY.index(problem.severity)))
+    return tuple(sorted(found, key=lambda problem: SEVERITIES.index(problem.severity)))

@@ -1,7 +1,7 @@
-"""Frees ports: classify, show, ask, look again, end, wait until bindable.
+"""Free ports: classify, show, ask, inspect again, stop, wait until bindable.
 
-Knows neither the screen nor the command line: questions and progress go through `FreeServices`, so
-that `free` in a script and `run` in mid-start do the same.
+Questions and progress go through `FreeServices`, without a screen or a command line, so that `free`
+in a script and `run` during a start do the same.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from devports import exitcodes
-from devports.core.checkout import unplaced
+from devports.core.checkout import no_checkout
 from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
 from devports.core.value import Frozen
 from devports.core.verdict import (
@@ -22,8 +22,8 @@ from devports.core.verdict import (
 )
 from devports.freeing.bindable import findings_now, wait_until_bindable
 from devports.freeing.consent import code_of, confirm, decide, plan_for
-from devports.freeing.respawn import bystanders
-from devports.freeing.terminate import end
+from devports.freeing.respawn import port_clients
+from devports.freeing.terminate import stop_targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,22 +46,22 @@ if TYPE_CHECKING:
     from devports.system.container_engines import Engines
 
     Wait: TypeAlias = AbstractContextManager[Callable[[], None]]
-    """A wait that is shown while it lasts; its loop calls what it gets between two looks."""
+    """A displayed wait; its loop calls the yielded function between two inspections."""
 
 MAX_ROUNDS = 3
-"""So often other holders may turn up while a person thinks, before we give up."""
+"""How often the holders may change during a question before freeing fails."""
 
 NOT_VISIBLE_TO_ROOT = {"in-transit", "not-here"}
 """Gaps that remain for root as well."""
 
 
 class FreeServices(Frozen):
-    """What freeing needs from outside.
+    """The functions that freeing calls.
 
     Attributes:
-        elsewhere: reads checkouts, each time anew.
-        waiting: shows a wait while it lasts; None: it is told once.
-        quiet: seconds of a wait before anything is told of it.
+        elsewhere: returns a function that finds checkouts, read again.
+        waiting: shows a wait while it lasts; None: it is reported once.
+        quiet: seconds of a wait before it is reported.
     """
 
     machine: Machine
@@ -69,25 +69,25 @@ class FreeServices(Frozen):
     tell: Callable[[Progress | Outcome], None]
     find_run: RunOf
     engines: Engines
-    elsewhere: Callable[[], ElsewhereOf] = lambda: unplaced
+    elsewhere: Callable[[], ElsewhereOf] = lambda: no_checkout
     waiting: Callable[[WaitProgress], Wait] | None = None
     quiet: float = 0.7
 
     def wait(self, news: WaitProgress) -> Wait:
-        """Tell of a wait that begins."""
+        """Report a wait that begins."""
         if self.waiting is not None:
             return self.waiting(news)
         self.tell(news)
         return nullcontext(lambda: None)
 
     def of_one_freeing(self) -> FreeServices:
-        """Return the same, with checkouts that are read once, when they are asked for."""
+        """Return the same, with checkouts that are read once, at the first use."""
         once = self.elsewhere()
         return self.replace(elsewhere=lambda: once)
 
 
 class StopTimeouts(Frozen):
-    """How long to wait, in seconds: after SIGTERM, after SIGKILL, for a respawn, for leftovers."""
+    """Limits in seconds: after SIGTERM, after SIGKILL, for a restart, for lingering connections."""
 
     stop: float = 5.0
     kill: float = 2.0
@@ -96,10 +96,10 @@ class StopTimeouts(Frozen):
 
 
 class FreeRequest(Frozen):
-    """What is to be free, and how far we may go for it.
+    """What is to be free, and what is permitted for it.
 
-    `ours`: inodes of sockets of ours. `attempts`: so often it is freed at most, where a process
-    that no parent of the last holder started is quicker than whoever wants the port.
+    `ours`: inodes of devports' own sockets. `attempts`: how often the port is freed at most, where
+    a process that no parent of the last holder started is faster than the new server.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -110,13 +110,13 @@ class FreeRequest(Frozen):
 
     @property
     def exchanged(self) -> tuple[Endpoint, ...]:
-        """Those of a port that is exchanged for another one rather than freed."""
+        """The endpoints whose port is exchanged for another one rather than freed."""
         policy = self.policy
-        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable)
+        return tuple(e for e in self.endpoints if policy.moves and e.port == policy.movable_port)
 
 
 def free(tools: FreeServices, job: FreeRequest) -> FreeResult:
-    """Make all endpoints bindable, as far as the laws and the person allow."""
+    """Make all endpoints bindable, as far as protection and confirmations permit."""
     freed = _free(tools.of_one_freeing(), job)
     if job.attempts > 1 and freed.is_lost:
         again = free(tools, job.replace(attempts=job.attempts - 1))
@@ -134,32 +134,32 @@ def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
             return wait_for_lingering(tools, findings, code, job)
         plan = plan_for(tools, findings)
         if not plan:
-            continue  # the holder ended while we looked at it
-        around = bystanders(tools.machine, job.endpoints, plan)
+            continue  # the holder exited during the inspection
+        around = port_clients(tools.machine, job.endpoints, plan)
         if refused := confirm(tools, job, plan, findings, around):
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
-        if (ended := end(tools, plan, job)) is not None:
+        if (ended := stop_targets(tools, plan, job)) is not None:
             return finished(tools, ended.replace(spared=around.spared), job)
     return FreeResult(False, exitcodes.TAKEN_AGAIN, (), findings)
 
 
 def preview(tools: FreeServices, job: FreeRequest) -> FreeResult:
-    """Say what `free` would do, and do nothing.
+    """Return what `free` would do, without doing it.
 
-    It is told as for a person: nobody is asked here, so that no terminal is missing. `--yes` is
-    what a script would say, and whom it does not cover is refused.
+    A missing terminal does not matter, since nothing is asked. `policy.yes` counts as in a script:
+    a holder that it does not cover is refused.
     """
     tools = tools.of_one_freeing()
     policy = job.policy.replace(interactive=job.policy.interactive or not job.policy.yes)
     findings = findings_now(tools.machine, job)
     plan = plan_for(tools, findings)
     outcomes = tuple(decide(target, policy) for target in plan)
-    around = bystanders(tools.machine, job.endpoints, plan)
+    around = port_clients(tools.machine, job.endpoints, plan)
     return FreeResult(all_bindable(findings), exitcodes.OK, outcomes, findings, around.spared)
 
 
 def finished(tools: FreeServices, ended: FreeResult, job: FreeRequest) -> FreeResult:
-    """Return the result of ending; what an ended server left behind is waited for."""
+    """Return the result of stopping, after a wait for lingering connections of a stopped server."""
     held = any(isinstance(finding.verdict, Held) for finding in ended.findings)
     code = unfreeable_exit_code(ended.findings)
     if ended.bindable or held or not code:
@@ -169,7 +169,7 @@ def finished(tools: FreeServices, ended: FreeResult, job: FreeRequest) -> FreeRe
 
 
 def unfreeable_exit_code(findings: Sequence[Finding]) -> int:
-    """Return the exit code where no process can be ended to free the port, else 0."""
+    """Return the exit code where no process can be stopped to free the port, else 0."""
     for finding in findings:
         match finding.verdict:
             case NotPermitted():
@@ -187,7 +187,7 @@ def unfreeable_exit_code(findings: Sequence[Finding]) -> int:
 
 
 def code_of_hidden(holding: HolderSearch) -> int:
-    """Return the code for a holder that cannot be named; where all was read, no right helps."""
+    """Return the code for an unknown holder; where all was read, no privilege helps."""
     gaps = {gap.code for gap in holding.gaps}
     return exitcodes.STILL_HELD if gaps and gaps <= NOT_VISIBLE_TO_ROOT else exitcodes.PERMISSION
 
@@ -195,7 +195,7 @@ def code_of_hidden(holding: HolderSearch) -> int:
 def wait_for_lingering(
     tools: FreeServices, findings: tuple[Finding, ...], code: int, job: FreeRequest
 ) -> FreeResult:
-    """Wait for what goes by itself in time; otherwise report what is in the way."""
+    """Wait for connections that end in time; otherwise report what has the port."""
     verdicts = [finding.verdict for finding in findings if not is_bindable(finding.verdict)]
     waits = [
         v.seconds for v in verdicts if isinstance(v, LingeringConnections) and v.seconds is not None

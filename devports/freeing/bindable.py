@@ -1,8 +1,8 @@
-"""Would the kernel give us the port now, and if not, who holds it? What success is measured by."""
+"""Whether a server can bind now, and else the holders: the measure of success."""
 
 from __future__ import annotations
 
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.model import merged
 from devports.core.verdict import Held, covers, is_bindable
 from devports.system import clock
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
 
 
 POLL_LAST = 0.050
-"""Seconds between looks at the table, in the end."""
+"""Seconds between inspections of the table, at the end of a wait."""
 
 
 def bindable(
     machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int], *, last: bool = False
 ) -> bool:
-    """Say whether the kernel would accept all these binds now and nobody is in the way.
+    """Return whether the kernel would accept all these binds now and no other process has the port.
 
-    The binds are asked about first: they answer in microseconds, while the kernel walks through all
-    of its sockets for a table, which costs more than many a holder's whole end.
+    The binds are tried first: they take microseconds, while the kernel searches all of its sockets
+    for a table, which takes longer than many a holder's exit.
 
     Args:
-        machine: where to look.
-        endpoints: where a server is going to bind.
-        ours: inodes of our own sockets, which are in nobody's way.
-        last: whether a yes ends the asking. Then a bind without SO_REUSEADDR, which shows that
-            nothing at all is left but keeps others away while it lasts, does for the table.
+        machine: to inspect.
+        endpoints: where a server has to bind.
+        ours: inodes of devports' own sockets, which do not count.
+        last: whether True ends the wait. Then a bind without SO_REUSEADDR, which proves that no
+            socket at all is left but excludes others while it lasts, replaces the table.
     """
     if any(machine.probe(endpoint) == "in-use" for endpoint in endpoints):
         return False
     if last and all(machine.probe(endpoint, reuse=False) == "ok" for endpoint in endpoints):
         return True
-    return nobody_is_on(machine, endpoints, ours)
+    return all_bindable_now(machine, endpoints, ours)
 
 
-def nobody_is_on(
+def all_bindable_now(
     machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int] = ()
 ) -> bool:
-    """Say whether all can be bound, at the price of one table for all of them.
+    """Return whether all can be bound, at the cost of one table for all of them.
 
-    Nothing is bound where somebody is seen.
+    No bind is tried where a holder is found.
     """
     table = table_of(machine, endpoints, ours)
     return all(is_bindable(classify_port(machine, endpoint, table)) for endpoint in endpoints)
 
 
 def table_of(machine: Machine, endpoints: Iterable[Endpoint], ours: Collection[int] = ()) -> Table:
-    """Return all sockets that use the numbers of these endpoints, without our own."""
+    """Return all sockets on the ports of these endpoints, without devports' own."""
     return without(machine.table({endpoint.port for endpoint in endpoints}), ours)
 
 
@@ -69,7 +69,7 @@ def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
 def wait_until_bindable(
     machine: Machine, job: FreeRequest, seconds: float, tick: Callable[[], None]
 ) -> None:
-    """Wait, at most `seconds`, for what goes by itself; `tick` is called between two looks."""
+    """Wait, at most `seconds`, for connections to end; call `tick` between two inspections."""
     deadline = clock.Deadline(seconds)
     while not bindable(machine, job.endpoints, job.ours) and not deadline.passed:
         clock.pause(min(POLL_LAST, deadline.left))
@@ -77,15 +77,17 @@ def wait_until_bindable(
 
 
 def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
-    """Return the findings on all endpoints of a job: every holder that can be found.
+    """Return the findings on all endpoints of a request: every holder that can be found.
 
-    Forwarders of containers are holders like others, and parents say whether they serve more.
+    Forwarders of containers are holders like others, and `Process.serves` is set on parents.
     """
     found = inspect_ports(machine, job.endpoints, ours=job.ours, thorough=True)
-    return with_servers(machine, tuple(f.replace(holding=shown(f.holding)) for f in found))
+    return with_servers(
+        machine, tuple(f.replace(holding=with_forwarders(f.holding)) for f in found)
+    )
 
 
 def holders_in(findings: Iterable[Finding]) -> tuple[Holder, ...]:
-    """Return everybody who holds one of the endpoints; a client's connection is no hold."""
+    """Return the holders of the endpoints; a client's connection does not count."""
     held = (finding.holding for finding in findings if isinstance(finding.verdict, Held))
     return merged(holder for holding in held for holder in holding.holders)

@@ -1,16 +1,16 @@
-"""Who would have to end, and whether that is agreed. Asks, and signals nobody."""
+"""The plan of what has to stop, and its confirmation. Signals no process."""
 
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.containers import contained
+from devports.core.containers import with_containers
 from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
 from devports.core.stop_plan import (
     Declined,
     Question,
     Refused,
     WouldStop,
-    consent,
+    confirmation,
     targets,
 )
 from devports.core.verdict import deciding_finding, sockets_of
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
-    """Return what has to end for these findings."""
+    """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
-    return contained(plan, ports_of(found), viewer, tools.engines.named)
+    return with_containers(plan, ports_of(found), viewer, tools.engines.named)
 
 
 def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
@@ -47,12 +47,12 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
 
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
-    """Return what would become of one target: planned, perhaps after a question, or refused."""
-    match consent(target.standing, policy):
+    """Return the result for one target: planned, perhaps after a question, or refused."""
+    match confirmation(target.kind, policy):
         case "refused":
-            return Refused(target, why_refused(target.standing))
+            return Refused(target, why_refused(target.kind))
         case "unanswerable":
-            why = "on-conflict" if policy.fails else why_unanswerable(target.standing)
+            why = "on-conflict" if policy.never_ask else why_unanswerable(target.kind)
             return Refused(target, why)
         case answer:
             return WouldStop(target, asks=answer == "ask")
@@ -67,16 +67,16 @@ def confirm(
     *,
     kind: QuestionKind = "stop",
 ) -> tuple[Outcome, ...]:
-    """Ask for everything before anything is ended; return what stands in the way, if anything.
+    """Ask about everything before anything is stopped; return what prevents it, if anything.
 
-    Ending one of two holders while the other stays would free nothing, so the first no decides.
+    Stopping one of two holders while the other stays would free nothing, so the first no decides.
     """
     plans = [decide(target, job.policy) for target in plan]
     if refused := tuple(outcome for outcome in plans if isinstance(outcome, Refused)):
         return refused
     for target in (it.target for it in plans if isinstance(it, WouldStop) and it.asks):
         finding = finding_of(target, findings)
-        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable
+        may_move = kind == "stop" and finding.endpoint.port == job.policy.movable_port
         what: QuestionKind = "container" if is_container(target) else kind
         answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
         if answer != "yes":
@@ -85,14 +85,14 @@ def confirm(
 
 
 def is_container(target: StopTarget) -> bool:
-    """Say whether its engine ends it, so that nobody of it is ever signalled."""
-    return isinstance(target.standing, Container)
+    """Return whether its engine stops it, so that no process of it is ever signalled."""
+    return isinstance(target.kind, Container)
 
 
 def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
-    """Return the finding in which a target was seen.
+    """Return the finding that contains a target.
 
-    Where none shows it any more it is the decisive one: nobody is ended without the question.
+    Without one it is the deciding finding: nothing is stopped without its question.
     """
     keys = {member.process.key for member in target.members}
     seen = (f for f in findings if any(h.process.key in keys for h in f.holding.holders))
@@ -100,7 +100,7 @@ def finding_of(target: StopTarget, findings: Sequence[Finding]) -> Finding:
 
 
 def processes_of(plan: Iterable[StopTarget]) -> list[Process]:
-    """Return all processes of a plan, each top before its members."""
+    """Return all processes of a plan, each root before its members."""
     return [p for t in plan for p in (t.process, *(member.process for member in t.members))]
 
 
@@ -110,18 +110,18 @@ def process_keys(plan: Iterable[StopTarget]) -> list[ProcessKey]:
 
 
 def programs_of(plan: Iterable[StopTarget]) -> dict[ProcessKey, object]:
-    """Return what each process of a plan runs.
+    """Return the program of each process of a plan.
 
-    An exec keeps pid and start time. Words count only where the program is unreadable: servers
-    write what they are at into them (setproctitle).
+    An exec keeps pid and start time. Arguments count only where the program is unreadable: servers
+    change them (setproctitle).
     """
     return {process.key: process.exe or process.argv for process in processes_of(plan)}
 
 
-def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
-    """Return what is left of a target when only the holders with these keys are meant.
+def split_target(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
+    """Return a target reduced to the holders with these keys.
 
-    Where the top of their family is not meant, each is for itself.
+    If the root of the group is not among them, each holder is a target of its own.
     """
     members = tuple(member for member in target.members if member.process.key in keys)
     if target.process.key not in keys:
@@ -129,9 +129,9 @@ def parts(target: StopTarget, keys: Collection[ProcessKey]) -> list[StopTarget]:
     return [target.replace(members=members)] if members else []
 
 
-def why_unanswerable(standing: HolderKind) -> Why:
-    """Say whose yes is missing where nobody can be asked: that of `--yes`, or one of its own."""
-    match standing:
+def why_unanswerable(kind: HolderKind) -> Why:
+    """Return which confirmation is missing where no terminal exists: `--yes`, or a separate one."""
+    match kind:
         case OtherUser():
             return "other-user"
         case OtherCheckout(is_guarded=True):
@@ -140,9 +140,9 @@ def why_unanswerable(standing: HolderKind) -> Why:
             return "no-terminal"
 
 
-def why_refused(standing: HolderKind) -> Why:
-    """Name the law that stands in the way."""
-    match standing:
+def why_refused(kind: HolderKind) -> Why:
+    """Return why a kind of holder is not stopped."""
+    match kind:
         case Container():
             return "container"
         case SupervisedService():
@@ -156,7 +156,7 @@ def why_refused(standing: HolderKind) -> Why:
 
 
 def code_of(outcomes: Iterable[Outcome]) -> int:
-    """Return the exit code for what was not allowed: the gravest reason decides."""
+    """Return the exit code for refused targets: the most severe reason decides."""
     whys = {outcome.why for outcome in outcomes if isinstance(outcome, Refused)}
     if whys & {"protected", "supervised", "container"}:
         return exitcodes.PROTECTED

@@ -1,7 +1,7 @@
-"""Who may start a server again, who has its place then, and who was at the port besides.
+"""Restarts of a stopped server, and the clients of the port.
 
-Before anything is ended: its supervisors, a person's shell in the middle of a typed loop, and the
-clients, which are to be left alone. After it: whoever came back.
+Before anything is stopped: the supervisors, an interactive shell in a typed loop, and the clients,
+which are left running. After it: the new holders.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import time
 
 from devports.core import stop_plan as core
 from devports.core.command_line import (
-    SHELLS,
     STILL,
     is_at_rest,
     is_persons_shell,
-    program,
     waits_for,
 )
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
@@ -35,17 +33,17 @@ if TYPE_CHECKING:
 
 
 POLL_FIRST = 0.010
-"""Seconds between looks at a shell, which may be about to run its next command."""
+"""Seconds between inspections of a shell, which may be about to run its next command."""
 PROMPT = 0.25
-"""Seconds in which a shell is back at its prompt; before, there is nothing to tell."""
+"""Seconds in which a shell returns to its prompt; no watching is reported before."""
 TICK = 0.010
-"""Seconds: no start of a process is told more exactly (Linux, proc_pid_stat(5))."""
+"""Seconds: the resolution of process start times (Linux, proc_pid_stat(5))."""
 MOST_CALLERS = 64
-"""Clients that are looked up by name; a server with more of them is not a person's own."""
+"""Clients whose processes are searched; a server with more of them is not a person's own."""
 
 
 class RespawnWatcher:
-    """Who could start the targets of a plan again, as it was before anything was ended."""
+    """The processes that could restart the targets of a plan, read before anything is stopped."""
 
     def __init__(self, tools: FreeServices, ending: Sequence[StopTarget]) -> None:
         self.tools, self.machine = tools, tools.machine
@@ -55,22 +53,23 @@ class RespawnWatcher:
         self.shells = [shell for _, shell in self.above.values() if shell is not None]
 
     def starters(self, target: StopTarget) -> set[ProcessKey]:
-        """Return who above a target could start it again."""
+        """Return the processes above a target that could restart it."""
         parents, shell = self.above.get(target.process.key, ((), None))
         return {parent.key for parent in (*parents, *((shell.process,) if shell else ()))}
 
-    def programs(self, target: StopTarget) -> list[Process]:
-        """Return the parents of a target that are no shell, nearest first."""
-        parents, _ = self.above.get(target.process.key, ((), None))
-        return [parent for parent in parents if program(parent) not in SHELLS]
+    def parents(self, target: StopTarget) -> Sequence[Process]:
+        """Return the parents of a target that may start it again, nearest first."""
+        return self.above.get(target.process.key, ((), None))[0]
 
     def settle(self, job: FreeRequest, pins: Mapping[ProcessKey, ProcessHandle]) -> None:
-        """Watch for a respawn, as long as somebody lives who could bring it about."""
+        """Watch for a restart, as long as a process lives that could cause it."""
         deadline, tick = clock.Deadline(job.limits.settle), None
         with contextlib.ExitStack() as shown:
             while not deadline.passed and bindable(self.machine, job.endpoints, job.ours):
                 living = [p for p in self.supervisors if p.key in pins and not pins[p.key].exited]
-                going = [shell.process for shell in self.shells if not living and shell.may_go_on()]
+                going = [
+                    shell.process for shell in self.shells if not living and shell.may_run_more()
+                ]
                 if not living and not going:
                     return
                 if tick is not None:
@@ -80,32 +79,33 @@ class RespawnWatcher:
                     news = WatchingForRestart(deadline.left, by, deadline.elapsed)
                     tick = shown.enter_context(self.tools.wait(news))
                 step = min(POLL_LAST if living else POLL_FIRST, deadline.left)
-                pass_time(self.machine, [pins[p.key] for p in living], step)
+                wait_for_any_exit(self.machine, [pins[p.key] for p in living], step)
 
 
 class Shell:
-    """A person's shell that waits for the end of a command which is going to be ended."""
+    """An interactive shell that waits for a command which is going to be stopped."""
 
     def __init__(self, machine: Machine, process: Process, command: Process) -> None:
         self.process = process
         self._machine, self._command = machine, command
         self._children = machine.children(process.pid)
-        self._rest = clock.Lasting(STILL)
+        self._rest = clock.SteadyCondition(STILL)
 
-    def may_go_on(self) -> bool:
-        """Look once more; say whether it lives and has not been seen at rest for long enough."""
+    def may_run_more(self) -> bool:
+        """Inspect it; return whether it lives and has not been seen at rest for long enough."""
         now = self._machine.process(self.process.pid)
         if now is None or now.key != self.process.key:
             return False
         new = self._machine.children(now.pid) - self._children
-        return not self._rest.has(is_at_rest(now, self._command, new))
+        return not self._rest.update(is_at_rest(now, self._command, new))
 
 
 def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], Shell | None]:
-    """Return the parents of a target that may start it again, nearest first, and a shell above.
+    """Return the parents of a target that may restart it, nearest first, and a shell above.
 
-    The line ends at a person's shell, at what we run in ourselves, and at init. The shell is that
-    which waits for the target or for the last of them; the one that we run in waits for us.
+    The search ends at an interactive shell, at an ancestor of devports, and at init. The shell is
+    the one that waits for the target or for the last of the parents; the shell of devports waits
+    for devports itself.
     """
     own = tools.machine.viewer().line
     found: list[Process] = []
@@ -120,8 +120,8 @@ def restarters(tools: FreeServices, target: StopTarget) -> tuple[list[Process], 
     return found, None
 
 
-def pass_time(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
-    """Wait for the end of one of them; a container's engine has nothing to wait for."""
+def wait_for_any_exit(machine: Machine, alive: Sequence[ProcessHandle], seconds: float) -> None:
+    """Wait until one of them exits; stopping a container has no such event."""
     if alive:
         machine.wait_for_exit(alive, seconds)
     else:
@@ -134,7 +134,7 @@ def new_holders(
     ports: Mapping[int, int],
     findings: Sequence[Finding],
 ) -> tuple[Respawned, ...]:
-    """Return who has the ports now, each with the target whose port that was, by its inodes."""
+    """Return the present holders, each with the target that had the port, by its inodes."""
     now = ports_of(findings)
     found = []
     for it in plan_for(watch.tools, findings):
@@ -150,13 +150,13 @@ def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:
     return {known[inode] for inode in inodes & set(known)}
 
 
-def bystanders(
+def port_clients(
     machine: Machine, endpoints: Sequence[Endpoint], plan: Sequence[StopTarget]
 ) -> PortClients:
-    """Return who is connected and who else uses the number, beside those who are to end.
+    """Return the clients and the outgoing connections, without processes of the plan.
 
-    Clients on other machines are counted and have no process here. Costs a look at the table, and
-    a search for processes only where there are connections.
+    Clients on other machines are counted and have no process here. Costs one table, and a search
+    for processes only where there are connections.
     """
     served = connections_to(machine, endpoints)
     ports = {s.remote.port for s in served if s.remote is not None}
@@ -169,5 +169,5 @@ def bystanders(
 
 
 def connections_to(machine: Machine, endpoints: Sequence[Endpoint]) -> tuple[Socket, ...]:
-    """Return the connections that are being served on these endpoints."""
+    """Return the connections that are served on these endpoints."""
     return core.connections(table_of(machine, endpoints).sockets, endpoints)

@@ -1,7 +1,7 @@
-"""Ends the targets of an agreed plan, one step after the other, until the port is bindable.
+"""Stop the targets of a confirmed plan, step by step, until the port is bindable.
 
-Success is a bind that works, not a process that has gone: a server may give its port up and live
-on, or die and leave a worker that still listens.
+Success is a bind that works, not a process that exited: a server may close its port and live, or
+exit and leave a worker that still listens.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 from functools import partial
 
 from devports import exitcodes
+from devports.core.command_line import SHELLS, program
 from devports.core.holder_kind import Container, run_behind
 from devports.core.stop_plan import (
     AlreadyGone,
@@ -32,19 +33,19 @@ from devports.freeing.consent import (
     code_of,
     confirm,
     is_container,
-    parts,
     plan_for,
     ports_of,
     process_keys,
     processes_of,
     programs_of,
+    split_target,
 )
 from devports.freeing.respawn import (
     RespawnWatcher,
-    bystanders,
     connections_to,
     new_holders,
-    pass_time,
+    port_clients,
+    wait_for_any_exit,
 )
 from devports.system import clock
 from devports.system.signals import CONT, KILL, NAMES, TERM
@@ -63,41 +64,43 @@ if TYPE_CHECKING:
     StepResult: TypeAlias = "Freed | StillHeld | NotAllowed"
 
 POLL_FIRST = 0.010
-"""Seconds to the first look at the table, and then more and more. No event exists for a listener
-that is closed by a process which lives on; the end of a process is one, waited for meanwhile."""
+"""Seconds to the first inspection of the table, then longer. No event exists for a listener that is
+closed by a living process; the exit of a process is an event, which ends the pause."""
 GRACE = 0.25
-"""Seconds to wait for the end of those who end with what was ended, before they are named. Not
-where the port is wanted at once: meanwhile somebody else could take it."""
+"""Seconds to wait for the exit of children and parents before they are reported. Not where the port
+is needed at once: another process could take it during the wait."""
 LINGER_TIMEOUT = 0.5
-"""Seconds to wait for the end of a process whose port is free already."""
+"""Seconds to wait for the exit of a process whose port is free already."""
 
 
 class Freed(Frozen):
-    """The kernel would give us the port now."""
+    """The port is bindable."""
 
 
 class StillHeld(Frozen):
-    """It would not. A harder step may help, if there is one."""
+    """The port is not bindable. The next step may help, if there is one."""
 
 
 class NotAllowed(Frozen):
-    """The next step may not be taken. `refused`: who stands in the way, where that is news."""
+    """The next step is not permitted. `refused`: the targets that prevent it, if not reported."""
 
     refused: tuple[Outcome, ...] = ()
 
 
 class Proof(Frozen):
-    """The agreed targets of which somebody still holds the port, and its sockets' ports by inode.
+    """The confirmed targets that still hold the port, and the ports of its sockets by inode.
 
-    One whose last member has let go since the question is told so and not signalled.
+    A target without any socket on the port is reported as gone and not signalled.
     """
 
     holding: tuple[StopTarget, ...]
     ports: Mapping[int, int]
 
 
-def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> FreeResult | None:
-    """End the targets of an agreed plan; None if others hold the port now, so ask again."""
+def stop_targets(
+    tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest
+) -> FreeResult | None:
+    """Stop the targets of a confirmed plan; None if the holders changed: ask again."""
     with contextlib.ExitStack() as stack:
         ending = [target for target in plan if not is_container(target)]
         watch = RespawnWatcher(tools, ending)
@@ -110,10 +113,10 @@ def end(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Fr
 
 
 def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Proof | None:
-    """Look once more; None if not all who hold the port were in the plan, judged as they are.
+    """Inspect again; None if a holder of the port is not in the plan with the same kind.
 
-    Comes after pinning and before the first signal: it proves that the pinned processes still hold
-    the socket. One forwarder may work for another container by now: engines are asked again.
+    Follows pinning and precedes the first signal: it proves that the pinned processes still hold
+    the socket. A forwarder may serve another container by now: engines are asked again.
     """
     tools.engines.forget()
     findings = findings_now(tools.machine, job)
@@ -130,13 +133,13 @@ def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> 
 
 
 def _judged(plan: Iterable[StopTarget]) -> set[tuple[ProcessKey, int, object]]:
-    return {(m.process.key, m.process.uid, t.standing) for t in plan for m in t.members}
+    return {(m.process.key, m.process.uid, t.kind) for t in plan for m in t.members}
 
 
 class PinnedProcesses:
-    """Who may be signalled, and what was sent: without a pin nobody can be.
+    """The processes that may be signalled, and the sent signals: none is signalled without a pin.
 
-    Every process of a plan is pinned before the last look, but those of containers.
+    Every process of a plan is pinned before the last inspection, except those of containers.
     """
 
     def __init__(self, machine: Machine, stack: contextlib.ExitStack) -> None:
@@ -152,14 +155,14 @@ class PinnedProcesses:
                 self.pins[key] = pin
 
     def terminate(self, key: ProcessKey) -> None:
-        """Send SIGTERM; who is stopped, perhaps only since the look, has to go on to notice."""
+        """Send SIGTERM; a suspended process gets SIGCONT too, to be able to react."""
         self.signal(key, TERM)
         now = self._machine.process(key.pid)
         if now is not None and now.state == "T":
             self.signal(key, CONT)
 
     def signal(self, key: ProcessKey, number: int) -> None:
-        """Send it; who could not be signalled once is not tried again."""
+        """Send a signal; not to a process for which that was denied before."""
         pin = None if key in self.denied else self.pins.get(key)
         match "gone" if pin is None else pin.send(number):
             case "sent":
@@ -170,7 +173,7 @@ class PinnedProcesses:
                 return
 
     def living(self, keys: Iterable[ProcessKey]) -> list[ProcessHandle]:
-        """Return the pins of those who have not ended."""
+        """Return the pins of the living processes."""
         return [self.pins[key] for key in keys if key in self.pins and not self.pins[key].exited]
 
     def wait_for_exit(self, keys: Sequence[ProcessKey], seconds: float) -> bool:
@@ -181,7 +184,7 @@ class PinnedProcesses:
 
 
 class StopOperation:
-    """One plan being carried out. Who inherits a socket on the way joins it, judged like others."""
+    """The execution of one plan. Processes that inherit a socket are added once confirmed."""
 
     def __init__(
         self,
@@ -197,11 +200,11 @@ class StopOperation:
         self.grace = min(GRACE, job.limits.settle)
 
     def carry_out(self) -> FreeResult:
-        """Stop the containers, terminate, wait, insist; then watch for a respawn and conclude."""
+        """Stop the containers, terminate, wait, escalate; then watch for a restart and finish."""
         begun = clock.monotonic()
         complaints = self.stop_containers()
         if any(complaints.values()) and not self.bindable():
-            # To end the others now would free nothing.
+            # Stopping the others now would free nothing.
             outcomes = [self.outcome(it, complaints, 0, freed=False) for it in complaints]
             return self.finish(StillHeld(), outcomes)
         patience = self.terminate()
@@ -220,30 +223,28 @@ class StopOperation:
     def ending(self) -> list[StopTarget]:
         return [target for target in self.plan if not is_container(target)]
 
-    # -- the steps
-
     def stop_containers(self) -> dict[StopTarget, str]:
-        """Have the engines stop theirs; return what each complained of, empty for none."""
+        """Stop the containers by their engines; return the error of each, empty for none."""
         complaints: dict[StopTarget, str] = {}
         for target in self.proof.holding:
-            if isinstance(target.standing, Container):
+            if isinstance(target.kind, Container):
                 self.tools.tell(StoppingContainer(target))
-                complaints[target] = self.tools.engines.stop(target.standing)
+                complaints[target] = self.tools.engines.stop(target.kind)
         return complaints
 
     def terminate(self) -> clock.Deadline:
-        """Tell the others to end; return how long that may take."""
+        """Send SIGTERM to the other targets; return how long they may take."""
         for target in self.proof.holding:
             if not is_container(target):
                 self.tools.tell(Terminating(target))
                 self.note_children(target)
                 self.pinned.terminate(target.process.key)
-        runs = [run.patience for t in self.plan if (run := run_behind(t.standing))]
-        # A devports run ends its own server in its own time.
+        runs = [run.patience for t in self.plan if (run := run_behind(t.kind))]
+        # A devports run stops its server within its own timeout.
         return clock.Deadline(max([self.job.limits.stop, *runs]))
 
     def wait(self, deadline: clock.Deadline) -> StepResult:
-        """Wait until bindable, at most until everybody has ended who was told to."""
+        """Wait until bindable, at most until every signalled process has exited."""
         tick, step = None, POLL_FIRST
         by_engines = any(is_container(target) for target in self.proof.holding)
         with contextlib.ExitStack() as shown:
@@ -253,7 +254,7 @@ class StopOperation:
                 alive = self.pinned.living(self.pinned.sent)
                 if not alive and not by_engines:
                     return Freed() if self.bindable(last=True) else StillHeld()
-                pass_time(self.machine, alive, min(step, deadline.left))
+                wait_for_any_exit(self.machine, alive, min(step, deadline.left))
                 step = min(step * 1.5, POLL_LAST)
                 if tick is not None:
                     tick()
@@ -264,10 +265,10 @@ class StopOperation:
         return Freed()
 
     def escalate(self, patience: clock.Deadline) -> StepResult:
-        """Terminate who has an agreed socket without having been told to end, kill who was told.
+        """Terminate new holders of a confirmed socket, then kill the holders that were terminated.
 
-        Workers outlive their parent, and a socket can be handed on at any time. Each step is taken
-        twice: with a parent that makes new ones gone, those can end.
+        Workers outlive their parent, and a socket can be passed on at any time. Each step is taken
+        twice: after the exit of a parent that starts new workers, these can be stopped.
         """
         for step in (partial(self.terminate_the_rest, patience), self.kill) * 2:
             findings = findings_now(self.machine, self.job)
@@ -282,9 +283,9 @@ class StopOperation:
         return StillHeld()
 
     def remaining_targets(self, findings: tuple[Finding, ...]) -> list[StopTarget]:
-        """Return who holds the port and is of the plan, or has one of its very sockets.
+        """Return the holders of the port that are in the plan, or have one of its sockets.
 
-        Somebody with a socket of their own was not agreed on and is left alone.
+        A process with a socket of its own was not confirmed and is left running.
         """
         sockets = {inode for t in self.plan for member in t.members for inode in member.inodes}
         known = set(process_keys(self.plan))
@@ -301,49 +302,49 @@ class StopOperation:
         plan: Sequence[StopTarget],
         findings: tuple[Finding, ...],
     ) -> StepResult:
-        """Tell those to end who were not told: heirs of a socket, if they may be, and members."""
+        """Terminate the inheritors of a socket, if permitted, and members not signalled."""
         known = set(process_keys(self.plan))
-        heirs = [heir for t in plan for heir in parts(t, set(process_keys((t,))) - known)]
-        if heirs and (refusal := self.refusal_of(heirs, findings)) is not None:
+        inheritors = [one for t in plan for one in split_target(t, set(process_keys((t,))) - known)]
+        if inheritors and (refusal := self.refusal_of(inheritors, findings)) is not None:
             return refusal
-        self.plan += heirs
+        self.plan += inheritors
         left = self.holders_now()
-        heirs = [heir for heir in heirs if left & set(process_keys((heir,)))]
-        for heir in heirs:
-            self.tools.tell(Terminating(heir))
+        inheritors = [one for one in inheritors if left & set(process_keys((one,)))]
+        for one in inheritors:
+            self.tools.tell(Terminating(one))
         done = self.pinned.denied | set(self.pinned.sent)
         untold = [key for key in process_keys(self.ending()) if key in left and key not in done]
-        for key in dict.fromkeys((*(heir.process.key for heir in heirs), *untold)):
+        for key in dict.fromkeys((*(one.process.key for one in inheritors), *untold)):
             self.pinned.terminate(key)
-        if not heirs and not untold:
+        if not inheritors and not untold:
             return StillHeld()
-        least = self.job.limits.stop if heirs else self.job.limits.kill
+        least = self.job.limits.stop if inheritors else self.job.limits.kill
         return self.wait(clock.Deadline(max(least, patience.left)))
 
     def refusal_of(
-        self, heirs: Sequence[StopTarget], findings: tuple[Finding, ...]
+        self, inheritors: Sequence[StopTarget], findings: tuple[Finding, ...]
     ) -> NotAllowed | None:
-        """Return why those who inherited a socket may not be ended; pins them before it is asked.
+        """Return why inheritors of a socket may not be stopped; pins them before the question.
 
-        They are judged like everybody else, and `--yes` was said of nobody but the family.
+        They are confirmed like any holder; `--yes` covers only the process group.
         """
         agreed = processes_of(self.ending())
-        family = {m.process.key for t in heirs for m in t.members if is_inheritor(m, agreed)}
-        if self.job.policy.yes and not family.issuperset(process_keys(heirs)):
+        family = {m.process.key for t in inheritors for m in t.members if is_inheritor(m, agreed)}
+        if self.job.policy.yes and not family.issuperset(process_keys(inheritors)):
             return NotAllowed()
-        self.pinned.pin(process_keys(heirs))
-        refused = confirm(self.tools, self.job, heirs, findings, self.around(heirs))
+        self.pinned.pin(process_keys(inheritors))
+        refused = confirm(self.tools, self.job, inheritors, findings, self.around(inheritors))
         return NotAllowed(refused) if refused else None
 
     def kill(self, plan: Sequence[StopTarget], findings: tuple[Finding, ...]) -> StepResult:
-        """Kill who was told to end and had the time for it, with a consent of its own."""
+        """Kill the terminated holders whose time has passed, after a separate confirmation."""
         signalled = set(self.pinned.sent) - self.pinned.denied
-        told = [part for target in plan for part in parts(target, signalled)]
+        told = [part for target in plan for part in split_target(target, signalled)]
         if not told:
             return StillHeld()
         if confirm(self.tools, self.job, told, findings, self.around(told), kind="kill"):
             return NotAllowed()
-        # A question takes time: who holds the port now is for certain.
+        # A question takes time: these hold the port now.
         still = self.holders_now()
         for target in told:
             keys = [m.process.key for m in target.members if m.process.key in still]
@@ -355,7 +356,7 @@ class StopOperation:
         return self.wait(clock.Deadline(self.job.limits.kill))
 
     def note_children(self, target: StopTarget) -> None:
-        """Take note of who is below a target, while that can be told; for that nobody is ended."""
+        """Record the descendants of a target while they are known; they are not stopped."""
         found = map(self.machine.key, self.machine.descendants(target.process.pid))
         below = {key for key in found if key is not None}.difference(process_keys(self.plan))
         self.pinned.pin(below)
@@ -365,9 +366,7 @@ class StopOperation:
         return {h.process.key for h in holders_in(findings_now(self.machine, self.job))}
 
     def around(self, plan: Sequence[StopTarget]) -> PortClients:
-        return bystanders(self.machine, self.job.endpoints, plan)
-
-    # -- the result
+        return port_clients(self.machine, self.job.endpoints, plan)
 
     def outcome(
         self,
@@ -377,7 +376,7 @@ class StopOperation:
         *,
         freed: bool,
     ) -> Outcome:
-        """Say what became of one target: three facts, signalled, exited, and whether it let go."""
+        """Return the result of one target: was it signalled, did it exit, did it close the port."""
         if complaint := complaints.get(target):
             return StopFailed(target, complaint)
         if target in complaints:
@@ -395,11 +394,11 @@ class StopOperation:
         )
 
     def finish(self, result: StepResult, outcomes: Sequence[Outcome]) -> FreeResult:
-        """Look once more: that decides, whatever became of whom."""
+        """Inspect again: the final state decides, whatever the single results are."""
         findings = findings_now(self.machine, self.job)
         free = all_bindable(findings)
         refused = result.refused if isinstance(result, NotAllowed) else ()
-        told = tuple(self.concluded(it, free=free) for it in (*outcomes, *refused))
+        told = tuple(self.completed(it, free=free) for it in (*outcomes, *refused))
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
         if code == exitcodes.TAKEN_AGAIN:
             told += new_holders(self.watch, self.plan, self.proof.ports, findings)
@@ -407,8 +406,8 @@ class StopOperation:
             self.tools.tell(outcome)
         return FreeResult(free, code, told, findings)
 
-    def concluded(self, it: Outcome, *, free: bool) -> Outcome:
-        """Return what is known of an outcome in the end: whether it was enough, and who is left."""
+    def completed(self, it: Outcome, *, free: bool) -> Outcome:
+        """Return a result completed with whether the port is free, and what still runs."""
         match it:
             case Stopped() if free:
                 return it.replace(parent=self.living_parent(it), orphans=self.orphans(it))
@@ -418,13 +417,17 @@ class StopOperation:
                 return it
 
     def living_parent(self, it: Stopped) -> Process | None:
-        """Return who may start it again."""
-        parents = self.watch.programs(it.target)
+        """Return the nearest parent that still runs and may start it again; None for a shell.
+
+        A shell runs its next command or ends: what is above it has not noticed anything.
+        """
+        parents = self.watch.parents(it.target)
         self.pinned.wait_for_exit([parent.key for parent in parents], self.grace)
-        return next((one for one in parents if self.pinned.living((one.key,))), None)
+        nearest = next((one for one in parents if self.pinned.living((one.key,))), None)
+        return nearest if nearest is not None and program(nearest) not in SHELLS else None
 
     def orphans(self, it: Stopped) -> tuple[Process, ...]:
-        """Return the children that live on without it."""
+        """Return its living children."""
         below = sorted(self.below.get(it.target.process.key, ()), key=lambda key: key.pid)
         if not it.exited or self.pinned.wait_for_exit(below, self.grace):
             return ()
@@ -437,13 +440,13 @@ class StopOperation:
         if any(isinstance(outcome, StopFailed) for outcome in outcomes):
             return exitcodes.PROTECTED
         known = set(process_keys(self.plan))
-        strangers = any(holder.process.key not in known for holder in holders_in(findings))
+        others = any(holder.process.key not in known for holder in holders_in(findings))
         match result:
             case NotAllowed(refused=refused) if refused:
                 return code_of(refused)
             case Freed():
                 return exitcodes.TAKEN_AGAIN
-            case _ if strangers and not self.pinned.living(known):
+            case _ if others and not self.pinned.living(known):
                 return exitcodes.TAKEN_AGAIN
             case _:
                 return exitcodes.PERMISSION if self.pinned.denied else exitcodes.STILL_HELD

@@ -1,4 +1,4 @@
-"""Starting a server on a port that is already ours, and staying with it until it ends."""
+"""Starting a server on a reserved port, and supervising it until it exits."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from devports.system import WINDOWS
 
 
 def refuse_on_windows(service: str) -> None:
-    """Say that this room is not built there yet, before its modules are imported.
+    """Check the platform before the modules of this package are imported.
 
     Raises:
-        DevportsError: on Windows.
+        DevportsError: on Windows, where `devports run` is not implemented.
     """
     if WINDOWS:
-        from devports.core.hint import hint, ours
+        from devports.core.hint import hint, own_command
 
         raise DevportsError(
             "unsupported-platform",
             "`devports run` does not support Windows yet",
-            note="free the port with `devports free`, then start the server",
-            hints=(hint("run ", ours("free", service)),),
+            note="devports can free the port; start the server yourself",
+            hints=(hint("to free the port, run ", own_command("free", service)),),
             service=service,
             exit_code=exitcodes.CANNOT_INSPECT,
         )

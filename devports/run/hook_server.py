@@ -1,10 +1,10 @@
-"""Where the hooks inside a server ask for the port, and tell what they see: a folder of our own.
+"""The devports end of the hooks: a private folder with a unix socket and a FIFO.
 
-They ask over a unix socket: whoever connects has to say the token, in one line and in time. They
-tell over a FIFO, which costs them three system calls and never waits. The folder is ours alone.
-Nothing of it blocks: a caller that says nothing is let go, and the server's output is passed on
-meanwhile. The hooks are modules that Python and Node load into a program. They say that they are
-there, and do nothing until a bind fails.
+A hook requests the port over the socket: each connection has to send the token in one line and in
+time. It reports over the FIFO, which costs it three system calls and never waits. Nothing here
+blocks: a silent connection is closed, and the server's output is passed on while a request is
+served. The hooks are modules that Python and Node load into a program. They report that they are
+loaded, and do nothing until a bind fails.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from devports.core.handoff import (
     VARIABLE,
     FailedBind,
     HookHello,
-    ask_of,
-    fact_of,
     node_options,
+    parse_report,
+    parse_request,
     python_path,
     variable,
 )
@@ -40,33 +40,35 @@ if TYPE_CHECKING:
     Reply = tuple[bytes, int | None]
 
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
-PYTHON_FOLDER = os.path.join(HERE, "python")
-"""For PYTHONPATH, with `sitecustomize` in it and nothing else. Should it vanish (devports is
-uninstalled under a running server), Python passes it over."""
-MOST_TOLD = 256
-"""Hellos, and failed binds, that are kept of a run: what was told first counts."""
-MOST_CALLERS = 16
-"""Callers that are listened to at a time; a server has a few sockets to bind."""
-PIPE = 65536
-"""Bytes that a FIFO holds (pipe(7)): one read takes all that was told."""
-SPEAK_WITHIN = 2.0
+HOOKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hooks")
+PYTHON_FOLDER = os.path.join(HOOKS, "python")
+"""For PYTHONPATH, with `sitecustomize` in it and nothing else.
+
+If it vanishes (devports is uninstalled while a server runs), Python ignores it.
+"""
+MAX_REPORTS = 256
+"""Maximum number of hellos, and of failed binds, that are kept of a run; the first ones count."""
+MAX_CONNECTIONS = 16
+"""Maximum number of open connections; a server has few sockets to bind."""
+FIFO_SIZE = 65536
+"""Capacity of a FIFO in bytes (pipe(7)): one read returns everything reported."""
+REQUEST_TIMEOUT = 2.0
 TOKEN_BYTES = 16
-SHARED = "/tmp"  # noqa: S108  # what is made there has a name of its own
-LONGEST_FOLDER = 80
-"""Bytes; with our own names below it a path of unix(7) has 108 at most, 104 on macOS."""
+TMP = "/tmp"  # noqa: S108  # each folder there has a random name
+MAX_FOLDER = 80
+"""In bytes: with the names below it, a path of unix(7) is limited to 108 bytes, on macOS to 104."""
 
 
 class HookConnection:
-    """Somebody who has connected, and what they have said so far."""
+    """A connection of a hook, and what it has sent so far."""
 
     def __init__(self, sock: net.socket) -> None:
         self.sock = sock
         self.said = b""
-        self.deadline = clock.Deadline(SPEAK_WITHIN)
+        self.deadline = clock.Deadline(REQUEST_TIMEOUT)
 
     def listen(self) -> bool:
-        """Take what has come; say whether there is more to come."""
+        """Read what has arrived; return whether more is expected."""
         try:
             part = self.sock.recv(LONGEST)
         except BlockingIOError:
@@ -77,19 +79,19 @@ class HookConnection:
         return bool(part) and b"\n" not in self.said and len(self.said) < LONGEST
 
     def reply(self, words: bytes, descriptor: int | None) -> None:
-        """Answer, with a descriptor if there is one (unix(7), SCM_RIGHTS)."""
+        """Send the reply, with a descriptor if there is one (unix(7), SCM_RIGHTS)."""
         rights = () if descriptor is None else (pack("i", descriptor),)
         messages = [(net.SOL_SOCKET, net.SCM_RIGHTS, right) for right in rights]
-        with contextlib.suppress(OSError):  # it has gone: then nobody has the descriptor either
+        with contextlib.suppress(OSError):  # closed by the hook: the descriptor is dropped
             self.sock.sendmsg([words], messages)
 
 
 class HookServer:
-    """The socket, and those who ask. `answer` decides; it may take a person's time.
+    """The socket and its connections. `answer` decides; it may wait for a confirmation.
 
     Attributes:
-        hellos: programs that have loaded a hook, by their pid, and what Python's have forked.
-        failed_binds: binds that failed for good, of whichever port, in order.
+        hellos: programs that have loaded a hook, by pid, and the forks of Python programs.
+        failed_binds: binds that failed finally, on any port, in order.
     """
 
     def __init__(self, ports: Collection[int], answer: Callable[[HookRequest], Reply]) -> None:
@@ -97,7 +99,7 @@ class HookServer:
         self.failed_binds: list[FailedBind] = []
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
-        self._callers: dict[int, HookConnection] = {}
+        self._connections: dict[int, HookConnection] = {}
         self._folder = private_folder()
         self._path = os.path.join(self._folder, "ask")
         self._fifo = os.path.join(self._folder, "tell")
@@ -105,14 +107,14 @@ class HookServer:
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
         self._socket.setblocking(False)
         self.quiet = False
-        """Whether what is told wakes nobody, as each fork of a server that serves would."""
+        """Whether reports do not wake the loop, as each fork of a ready server would."""
         self.refusing = False
-        """Whether the answer is no, whatever is asked: the server is being stopped."""
+        """Whether every request is answered no: the server is being stopped."""
         try:
             self._socket.bind(self._path)
-            self._socket.listen(MOST_CALLERS)
+            self._socket.listen(MAX_CONNECTIONS)
             os.mkfifo(self._fifo, 0o600)
-            # Open for writing as well: without a writer a FIFO is at its end, and poll says so.
+            # Open for writing as well: without a writer, poll reports the end of a FIFO.
             self._told = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
         except OSError:
             self.close()
@@ -121,12 +123,13 @@ class HookServer:
     def environment(
         self, env: Mapping[str, str], state: str, *, asks: bool = True
     ) -> dict[str, str]:
-        """Return `env` with what loads the hooks; what it had for that already stays in force.
+        """Return `env` with the variables that load the hooks; existing values stay in force.
 
         Args:
-            env: the server's.
-            state: our folder, in which the module for Node is put; without one it is left out.
-            asks: whether a bind of our ports that fails is asked about, and not only told.
+            env: the server's environment.
+            state: folder of devports for the Node module; if it cannot be written, Node gets no
+                hook.
+            asks: whether hooks request the port after a failed bind, instead of only reporting it.
         """
         own = {
             VARIABLE: variable(self._token, self._ports if asks else (), self._folder),
@@ -140,40 +143,40 @@ class HookServer:
         poll.register(self._socket, select.POLLIN)
         if not self.quiet:
             poll.register(self._told, select.POLLIN)
-        for descriptor in self._callers:
+        for descriptor in self._connections:
             poll.register(descriptor, select.POLLIN)
 
     def pump(self, ready: Iterable[int]) -> bool:
-        """Hear those who speak; say whether a question was answered."""
+        """Serve the ready descriptors; return whether a request was answered."""
         answered = False
         for descriptor in set(ready):
             if descriptor == self._socket.fileno():
                 self._accept()
             elif descriptor == self._told:
                 self.collect()
-            elif descriptor in self._callers:
+            elif descriptor in self._connections:
                 answered = self._hear(descriptor) or answered
-        for descriptor in [d for d, caller in self._callers.items() if caller.deadline.passed]:
-            self._callers.pop(descriptor).sock.close()
+        for descriptor in [d for d, caller in self._connections.items() if caller.deadline.passed]:
+            self._connections.pop(descriptor).sock.close()
         return answered
 
     def collect(self) -> None:
-        """Take what was told until now: by a server that has ended, what it told last."""
+        """Read the reports that are waiting, after the server has exited its last ones."""
         with contextlib.suppress(BlockingIOError):
-            *lines, part = (self._part + os.read(self._told, PIPE)).split(b"\n")
+            *lines, part = (self._part + os.read(self._told, FIFO_SIZE)).split(b"\n")
             self._part = part[:LONGEST_FACT]
             for line in lines:
-                self._note(fact_of(line[:LONGEST_FACT]))
+                self._note(parse_report(line[:LONGEST_FACT]))
 
     def _note(self, fact: HookHello | FailedBind | None) -> None:
         match fact:
-            case HookHello(pid=pid) if len(self.hellos) < MOST_TOLD:
+            case HookHello(pid=pid) if len(self.hellos) < MAX_REPORTS:
                 self.hellos.setdefault(pid, fact)
-            case FailedBind() if len(self.failed_binds) < MOST_TOLD:
+            case FailedBind() if len(self.failed_binds) < MAX_REPORTS:
                 self.failed_binds.append(fact)
 
-    def forget(self) -> None:
-        """Forget what was told, before another start."""
+    def clear_reports(self) -> None:
+        """Drop all reports, before another start."""
         self.quiet = False
         self.collect()
         self.hellos.clear()
@@ -186,18 +189,18 @@ class HookServer:
             return
         sock = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0, descriptor)
         sock.setblocking(False)
-        if len(self._callers) < MOST_CALLERS:
-            self._callers[descriptor] = HookConnection(sock)
+        if len(self._connections) < MAX_CONNECTIONS:
+            self._connections[descriptor] = HookConnection(sock)
         else:
             sock.close()
 
     def _hear(self, descriptor: int) -> bool:
-        caller = self._callers[descriptor]
+        caller = self._connections[descriptor]
         if caller.listen():
             return False
-        del self._callers[descriptor]
+        del self._connections[descriptor]
         try:
-            ask = ask_of(caller.said, self._token, self._ports)
+            ask = parse_request(caller.said, self._token, self._ports)
             if ask is not None:
                 caller.reply(*((NO, None) if self.refusing else self._answer(ask)))
             return ask is not None
@@ -205,10 +208,10 @@ class HookServer:
             caller.sock.close()
 
     def close(self) -> None:
-        """Go away. Hooks that ask from now on find nobody, and let the bind fail as it did."""
-        for caller in self._callers.values():
+        """Remove socket, FIFO and folder: later a hook cannot connect; its bind fails as before."""
+        for caller in self._connections.values():
             caller.sock.close()
-        self._callers.clear()
+        self._connections.clear()
         self._socket.close()
         if self._told >= 0:
             os.close(self._told)
@@ -221,31 +224,32 @@ class HookServer:
 
 
 def private_folder() -> str:
-    """Make a folder that is ours alone, its name nobody's to guess, below $TMPDIR or /tmp.
+    """Create a folder with an unguessable name, for this user only, below $TMPDIR or /tmp.
 
     `tempfile` would load random and hashlib before each start.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
-    parent = os.path.abspath(os.environ.get("TMPDIR") or SHARED)
-    if len(os.fsencode(parent)) > LONGEST_FOLDER:
-        parent = SHARED
+    parent = os.path.abspath(os.environ.get("TMPDIR") or TMP)
+    if len(os.fsencode(parent)) > MAX_FOLDER:
+        parent = TMP
     path = os.path.join(parent, f"devports-{os.urandom(8).hex()}")
     os.mkdir(path, 0o700)
     return path
 
 
 def node_module(state: str) -> str:
-    """Return the path of the module for Node, put into `state` once and never removed.
+    """Return the path of the Node module, written to `state` once and never removed.
 
-    A server may start further programs for hours, and Node refuses to start when a module that
-    NODE_OPTIONS names is missing: it must not go with this installation. The name is the text's.
+    A server may start further programs for hours, and Node refuses to start if a module that
+    NODE_OPTIONS names is missing: it must survive an uninstallation. Its name is a checksum of its
+    text.
 
     Raises:
         OSError: it cannot be written.
     """
-    with open(os.path.join(HERE, "node.cjs"), "rb") as file:
+    with open(os.path.join(HOOKS, "node.cjs"), "rb") as file:
         text = file.read()
     folder = os.path.join(state, "hooks")
     path = os.path.join(folder, f"node-{crc32(text):08x}.cjs")

@@ -1,6 +1,6 @@
-"""What is to be started, its texts, environment and endpoints filled in; and how it gets its port.
+"""What is to be started, with texts, environment and endpoints filled in, and its handoff.
 
-By which way a start gets the port is decided by `core.handoff`. Here are the effects of each.
+The handoff mode of a start is decided by `core.handoff`; this module carries it out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 
 from devports.core.command_line import launching_of
-from devports.core.handoff import NO, RETRY, YES, mark, numbered, plan_handoff
+from devports.core.handoff import NO, RETRY, YES, fill_descriptors, mark, plan_handoff
 from devports.core.recovery import MARK, Retry
 from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 
 class Launch(Frozen):
-    """What is to be started: service, command line and environment filled, and our record.
+    """What is to be started: service, complete command line and environment, and the run's record.
 
-    `handed`: command and environment for a server that inherits the socket.
-    `declared`: the port that the service was to have, where it is another than the one it gets.
+    `handed`: command and environment for a server that inherits the socket. `declared`: the
+    declared port of the service, if it gets another one.
     """
 
     service: Service
@@ -58,13 +58,17 @@ class Launch(Frozen):
     declared: int = 0
 
     @property
-    def everything(self) -> tuple[Endpoint, ...]:
-        """All endpoints that have to be ours: those of the first port and of the further ones."""
+    def all_endpoints(self) -> tuple[Endpoint, ...]:
+        """All endpoints that are reserved: those of the first port and of the additional ones."""
         return (*self.endpoints, *self.extra)
+
+    @property
+    def ports(self) -> frozenset[int]:
+        return frozenset(endpoint.port for endpoint in self.all_endpoints)
 
 
 def mark_of(record: RunRecord) -> str:
-    """Return what everything of this run has in its environment, and nothing of another one."""
+    """Return the mark that every process of this run, and no other, has in its environment."""
     return f"{record.key.pid}.{record.key.start}"
 
 
@@ -78,21 +82,22 @@ def prepare(
     from_file: Mapping[str, str],
     claim: Callable[[tuple[Endpoint, ...]], RunRecord],
 ) -> Launch:
-    """Fill command line and environment, and say which endpoints the service is to have.
+    """Fill command line and environment, and resolve the endpoints of the service.
 
     Args:
         machine: resolves hosts.
         service: with the port it really gets.
         config: the other services, for placeholders.
         arguments: to be appended to the command.
-        environ: our own environment; PORT, the file and the service's own come on top, in order.
+        environ: environment of devports; PORT, the file and the service's own variables override
+            it, in this order.
         from_file: the variables of `service.env_file`.
-        claim: puts us in charge of the service, whose first port has these endpoints. Nobody is
-            told to go for what cannot start, so it comes last.
+        claim: registers the run for these endpoints of the first port. It comes last: no other run
+            is stopped for a command that cannot start.
 
     Raises:
-        DevportsError: the command cannot be started, or the service wants to be handed a socket and
-            cannot be; or what `claim` raises.
+        DevportsError: the command cannot be started, or `handoff = "fd"` is not possible for it; or
+            what `claim` raises.
     """
     values = {**values_for(service, config), "fd": mark(0)}
     own = {key: fill(text, values) for key, text in service.env}
@@ -120,7 +125,7 @@ def prepare(
 
 
 def refuse_impossible(service: Service) -> None:
-    """Check that we can start this service at all.
+    """Check that the service can be started at all.
 
     Raises:
         DevportsError: it has no command.
@@ -136,127 +141,126 @@ def refuse_impossible(service: Service) -> None:
 
 
 class HandoffRunner:
-    """Hands the port of one run to its starts, and answers what its server asks for.
+    """Hands the port to each server start of a run, and answers the requests of its hooks.
 
-    `state`: our own folder, for what has to outlive us.
+    `state`: folder of devports for files that have to survive the run.
     """
 
     def __init__(
         self,
         launch: Launch,
-        hold: Reservations,
+        reserved: Reservations,
         state: str,
         *,
         machine: Machine,
         family: ServerProcessTree,
         interrupts: SignalQueue,
     ) -> None:
-        self._launch, self.hold, self._state = launch, hold, state
+        self._launch, self.reserved, self._state = launch, reserved, state
         self.machine, self.family, self._interrupts = machine, family, interrupts
         self.hooks: HookServer | None = None
 
     def start(self, way: HandoffMode, spawn: Spawn) -> tuple[HandoffMode, str]:
-        """Start the server; return the way indeed, and how it was told of a socket it inherits.
+        """Start the server; return the mode really used, and how a passed socket was announced.
 
         Raises:
-            PortTakenError: somebody was quicker to listen on what was to be handed over.
+            PortTakenError: another process listened on the socket's address first.
         """
         launch = self._launch
         if self.hooks is not None:
-            self.hooks.forget()  # what the start before has told
+            self.hooks.clear_reports()  # reports of the previous start
         match way:
             case "fd":
                 assert launch.handed is not None  # noqa: S101  # the plan has both or neither
-                return way, self._hand(launch.handed, spawn)
+                return way, self._pass_sockets(launch.handed, spawn)
             case "hook":
-                # Further ports may be bound where no hook is asked: a debugger's, by node itself.
-                self.hold.share(behind=len(launch.endpoints))
-                env = self._hooked(asks=True)
+                # Additional ports may be bound without a hook: a debugger's, by node itself.
+                self.reserved.allow_reuse(behind=len(launch.endpoints))
+                env = self._hook_env(asks=True)
                 if env is None:
                     return self.start("beside", spawn)
                 spawn(launch.argv, env)
             case "beside":
-                self.hold.share()
-                spawn(launch.argv, self._telling())
+                self.reserved.allow_reuse()
+                spawn(launch.argv, self._reporting_env())
             case "bare":
-                self.hold.release()
-                spawn(launch.argv, self._telling())
+                self.reserved.release()
+                spawn(launch.argv, self._reporting_env())
             case _:
                 unreachable(way)
         return way, ""
 
-    def _hand(self, handed: SocketHandoff, spawn: Spawn) -> str:
+    def _pass_sockets(self, handed: SocketHandoff, spawn: Spawn) -> str:
         count = len(self._launch.endpoints)
-        self.hold.share(behind=count)
-        with self.hold.inheritable(count, listening=handed.listening) as numbers:
-            argv = [numbered(word, numbers) for word in handed.argv]
-            env = {**self._telling(), **dict(handed.env)}
-            spawn(argv, {name: numbered(text, numbers) for name, text in env.items()})
-            return numbered(handed.how, numbers)
+        self.reserved.allow_reuse(behind=count)
+        with self.reserved.inheritable(count, listening=handed.listening) as numbers:
+            argv = [fill_descriptors(word, numbers) for word in handed.argv]
+            env = {**self._reporting_env(), **dict(handed.env)}
+            spawn(argv, {name: fill_descriptors(text, numbers) for name, text in env.items()})
+            return fill_descriptors(handed.how, numbers)
 
-    def _telling(self) -> Mapping[str, str]:
-        """Return the variables of a server whose hooks only tell, if it is to have any at all."""
+    def _reporting_env(self) -> Mapping[str, str]:
+        """Return the environment for hooks that only report; no hooks for `handoff = "none"`."""
         alone = self._launch.service.handoff == "none"
-        return (None if alone else self._hooked(asks=False)) or self._launch.env
+        return (None if alone else self._hook_env(asks=False)) or self._launch.env
 
-    def _hooked(self, *, asks: bool) -> Mapping[str, str] | None:
-        """Return the variables that load the hooks; None if there is no socket for them to ask."""
+    def _hook_env(self, *, asks: bool) -> Mapping[str, str] | None:
+        """Return the environment that loads the hooks; None if their socket cannot be created."""
         if self.hooks is None:
-            ports = {end.port for end in self._launch.everything}
             try:
-                self.hooks = HookServer(ports, self.answer)
+                self.hooks = HookServer(self._launch.ports, self.answer)
             except OSError:
                 return None
         self.hooks.refusing = False
         return self.hooks.environment(self._launch.env, self._state, asks=asks)
 
     def answer(self, ask: HookRequest) -> Reply:
-        """Answer a bind that failed; a person may be asked, though the server runs already."""
+        """Answer a failed bind; this may ask for confirmation, although the server runs already."""
         with self._interruptible():
             if not ask.adopts:
-                return (RETRY if self.hold.release_for(ask.endpoint, self._has) else NO), None
-            given = self.hold.hand_over(ask.endpoint, self._has)
+                return (RETRY if self.reserved.release_for(ask.endpoint, self._owns) else NO), None
+            given = self.reserved.hand_over(ask.endpoint, self._owns)
             return (NO, None) if given is None else (YES, given.fileno())
         return NO, None
 
-    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
-        """Free the port beside the living server, as `Reservations.free_beside` does."""
+    def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
+        """Free the port for the running server, as `Reservations.free_beside` does."""
         with self._interruptible():
-            return self.hold.free_beside(ours, keep=keep)
+            return self.reserved.free_beside(own, keep=keep)
         return None
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Let a signal end what is done here, and leave it to the loop.
+        """Let a signal end the block, and leave it to the loop.
 
-        A Ctrl-C at a question has not reached the server, so it must not be taken for one that has.
+        A Ctrl-C at a prompt has not reached the server, so it must not be handled as one that has.
         """
-        self._interrupts.install(calm=False)
+        self._interrupts.install(deferred=False)
         try:
             yield
         except SignalReceived as signalled:
             number = signalled.number
             self._interrupts.remember(signal.SIGTERM if number == signal.SIGINT else number)
         finally:
-            self._interrupts.install(calm=True)
+            self._interrupts.install(deferred=True)
 
-    def _has(self, endpoint: Endpoint) -> bool:
-        """Say whether a process of our server has the endpoint already."""
-        watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.hold)
+    def _owns(self, endpoint: Endpoint) -> bool:
+        """Return whether a process of the server has the endpoint already."""
+        watch = OwnershipWatcher(self.machine, (endpoint,), self.family, self.reserved)
         return bool(watch.holders())
 
-    def rest(self) -> None:
-        """Be woken by questions only from now on: the server is ready."""
+    def mute(self) -> None:
+        """Wake the loop for requests only: the server is ready."""
         if self.hooks is not None:
             self.hooks.quiet = True
 
     def collect(self) -> None:
-        """Take what hooks have told last, once the server has ended."""
+        """Read the last reports of the hooks, after the server has exited."""
         if self.hooks is not None:
             self.hooks.collect()
 
     def refuse_requests(self) -> None:
-        """Say no to all hooks from now on: the server is being stopped."""
+        """Answer no to all hooks: the server is being stopped."""
         if self.hooks is not None:
             self.hooks.refusing = True
 

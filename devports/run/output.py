@@ -1,10 +1,10 @@
 """The server's output, and its input where it has a terminal: passed on unchanged and at once.
 
-A pipe stays a pipe, one for each stream. Where all three of our streams are one terminal, the
-server gets a terminal of its own instead, an inner one, so that it can do with it what it likes:
-colours, single keys, sizes. Where only some of them are one, each of these is replaced by a
-pseudo-terminal for output only, with no output processing since the real one does that, and the
-server shares our input. Nothing of it makes us wait for a reader.
+A pipe stays a pipe, one for each stream. If stdin, stdout and stderr are one terminal, the server
+gets a pseudo-terminal instead, the inner one, for colours, single keys and sizes. If only some of
+them are a terminal, each of these is replaced by an output-only pseudo-terminal without output
+processing, since the real one does that, and the server shares stdin. devports never blocks on a
+reader.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 FLOOD = 2048
-"""Bytes after which more are likely to be there: a pseudo-terminal gives 4095 at a time."""
+"""Bytes in one read from which more are likely to follow: a pseudo-terminal gives at most 4095."""
 BURST = 16
-"""Chunks of a flood that are passed on in one go, before signals and keys have their turn."""
+"""Chunks of a flood that are passed on before signals and keys are handled."""
 ATOMIC = select.PIPE_BUF
-"""Bytes that a pipe which is ready for writing takes without blocking (poll(2), pipe(7))."""
+"""Bytes that a pipe which is ready for writing accepts without blocking (poll(2), pipe(7))."""
 DRAIN = 2.0
-"""Seconds for the last output; a grandchild that keeps the stream open and goes on is cut off."""
+"""Seconds for the last output; a grandchild that keeps the stream open is cut off after that."""
 
 
 class OutputFile:
-    """A descriptor that others share with us. `again`: open it once more for ourselves, if we can.
+    """A descriptor shared with other processes. `again`: reopen it privately if possible.
 
-    O_NONBLOCK belongs to what is open, not to our descriptor (fcntl(2), F_SETFL): if we set it on
-    our stdout, the shell's next command would fail at a full pipe. What we have opened ourselves
-    is ours alone: https://github.com/libuv/libuv/blob/v1.x/src/unix/tty.c does so with terminals.
-    Where that is refused, a small piece at a time is written, after a question whether there is
-    room: enough for a pipe and for a socket, while a slow terminal may then make us wait.
+    O_NONBLOCK belongs to the open file, not to the descriptor (fcntl(2), F_SETFL): set on a shared
+    stdout, it would make the shell's next command fail at a full pipe. A reopened file is private:
+    https://github.com/libuv/libuv/blob/v1.x/src/unix/tty.c does so with terminals. Where reopening
+    is refused, small pieces are written after poll reports room: enough for a pipe and for a
+    socket, while a slow terminal may then block devports.
     """
 
     def __init__(self, descriptor: int, *, again: bool = True) -> None:
         self.descriptor = descriptor
-        self._own = opened_again(descriptor) if again else None
+        self._own = reopened(descriptor) if again else None
 
     def write(self, data: memoryview) -> memoryview:
-        """Write what is taken now; return what is left.
+        """Write what is accepted now; return the rest.
 
         Raises:
-            OSError: nobody reads any more.
+            OSError: the reader is closed.
         """
         with contextlib.suppress(BlockingIOError):
             if self._own is not None:
@@ -68,17 +68,17 @@ class OutputFile:
         return data
 
     def close(self) -> None:
-        """Let go of what we have opened, never of what is shared."""
+        """Close the reopened descriptor, never the shared one."""
         if self._own is not None:
             os.close(self._own)
             self._own = None
 
 
-def opened_again(descriptor: int) -> int | None:
-    """Return a descriptor of our own for the same place, which does not block; None if none can be.
+def reopened(descriptor: int) -> int | None:
+    """Return a private, non-blocking descriptor of the same file; None if there can be none.
 
-    A file never blocks, and keeps the one position that all its writers share. A pipe has a name
-    under /proc only (proc(5), /proc/pid/fd).
+    A regular file never blocks, and keeps the one position that all its writers share. A pipe has a
+    name under /proc only (proc(5), /proc/pid/fd).
     """
     try:
         mode = os.fstat(descriptor).st_mode
@@ -97,10 +97,10 @@ def opened_again(descriptor: int) -> int | None:
 
 
 class Stream:
-    """One way, from `source` to `target`. It closes its source, and never its target.
+    """One direction, from `source` to `target`. It closes its source, and never its target.
 
-    What the reader does not take yet is kept, and no more is read until it has: a reader that
-    stalls stalls the server, as a pipe would, and never us.
+    Output that the reader does not accept yet is kept, and no more is read until it has: a stalled
+    reader stalls the server, as a pipe would, and never devports.
     """
 
     def __init__(self, source: int, outlet: OutputFile, burst: int = BURST) -> None:
@@ -113,8 +113,8 @@ class Stream:
         self.midline = False
         """Whether the last byte was not the end of a line."""
         self.pending = memoryview(b"")
-        self.deaf = False
-        """Whether our reader has gone; the rest of the output goes nowhere."""
+        self.reader_closed = False
+        """Whether the reader is closed; the rest of the output is dropped."""
 
     @property
     def active(self) -> bool:
@@ -127,14 +127,14 @@ class Stream:
             poll.register(self.source, select.POLLIN)
 
     def pump(self, ready: Collection[int]) -> Iterator[bytes]:
-        """Pass on what can be passed on; yield what has come, once it is on its way."""
+        """Pass on what can be passed on; yield each chunk after it was passed on."""
         if self.pending:
             if self.target in ready:
                 self._write()
             return
         for _ in range(self._burst if self.source in ready else 0):
             data = self._read()
-            if data and not self.deaf:
+            if data and not self.reader_closed:
                 self.pending = memoryview(data)
                 self._write()
             yield data
@@ -144,9 +144,9 @@ class Stream:
     def _read(self) -> bytes:
         try:
             data = os.read(self.source, CHUNK)
-        except BlockingIOError:  # all has been read that was there
+        except BlockingIOError:  # everything available was read
             return b""
-        except OSError:  # EIO: the last writer of a pseudo-terminal has gone (pty(7))
+        except OSError:  # EIO: the last writer of a pseudo-terminal has closed it (pty(7))
             data = b""
         if data:
             self.midline = not data.endswith(b"\n")
@@ -157,8 +157,8 @@ class Stream:
     def _write(self) -> None:
         try:
             self.pending = self.outlet.write(self.pending)
-        except OSError:  # a reader that has gone is no reason to stop the server
-            self.deaf, self.pending = True, memoryview(b"")
+        except OSError:  # a closed reader is no reason to stop the server
+            self.reader_closed, self.pending = True, memoryview(b"")
 
     def close(self) -> None:
         if self.open:
@@ -167,20 +167,20 @@ class Stream:
 
 
 class TerminalInput(Stream):
-    """From the real terminal to the inner one. Two keys mean something to us as well.
+    """Input from the real terminal to the inner one. devports handles two keys as well.
 
-    The interrupt key is passed on, and the inner terminal makes a signal of it: we only take note.
-    The suspend key is ours alone: the kernel would not stop a session that has no shell
-    (setpgid(2), orphaned process groups).
+    The interrupt key is passed on, and the inner terminal turns it into a signal; devports only
+    notes it. The suspend key is not passed on: the kernel would not stop a session that has no
+    shell (setpgid(2), orphaned process groups).
     """
 
     def __init__(self, terminal: Terminal, inner: ServerTerminal, pressed: list[int]) -> None:
-        keys = OutputFile(os.dup(inner.ours), again=False)
+        keys = OutputFile(os.dup(inner.relay_end), again=False)
         super().__init__(os.dup(terminal.descriptor), keys, burst=1)
         self._terminal, self._inner, self._pressed = terminal, inner, pressed
 
     def register(self, poll: select.poll) -> None:
-        if self._terminal.lent:  # in the background to read would stop us (tty(4), SIGTTIN)
+        if self._terminal.is_raw:  # reading in the background would stop devports (tty(4), SIGTTIN)
             super().register(poll)
 
     def _read(self) -> bytes:
@@ -196,9 +196,9 @@ class TerminalInput(Stream):
         return data.replace(suspend, b"") if suspend else data
 
     def interrupt(self) -> None:
-        """Type the interrupt key, so that the inner terminal does with it what it is set to do."""
+        """Type the interrupt key, so that the inner terminal handles it according to its modes."""
         with contextlib.suppress(OSError):
-            os.write(self._inner.ours, self._terminal.key(termios.VINTR))
+            os.write(self._inner.relay_end, self._terminal.key(termios.VINTR))
 
     def close(self) -> None:
         if self.open:
@@ -207,16 +207,16 @@ class TerminalInput(Stream):
 
 
 def open_output() -> tuple[int, int]:
-    """Return both ends of a pseudo-terminal that leaves line ends alone."""
-    ours, theirs = os.openpty()
-    modes = termios.tcgetattr(theirs)
+    """Return both ends of a pseudo-terminal that does not change line ends."""
+    outer, inner = os.openpty()
+    modes = termios.tcgetattr(inner)
     modes[OFLAG] &= ~termios.OPOST
-    termios.tcsetattr(theirs, termios.TCSANOW, modes)
-    return ours, theirs
+    termios.tcsetattr(inner, termios.TCSANOW, modes)
+    return outer, inner
 
 
 def same_file(one: int, other: int) -> bool:
-    """Say whether two descriptors lead to the same place: a terminal, a pipe, a file."""
+    """Return whether two descriptors lead to the same terminal, pipe or file."""
     try:
         return os.path.sameopenfile(one, other)
     except OSError:
@@ -227,9 +227,9 @@ class Relay:
     """All streams of one start.
 
     Args:
-        suspicious: told of text that may be a bind error.
-        terminal: to be lent to the server; None: it shares our input.
-        awaited: text to be watched for; `said` tells whether it has come.
+        suspicious: called with text that may be a bind error.
+        terminal: to be lent to the server; None: the server shares stdin.
+        awaited: text to watch for; `log_seen` is whether it was printed.
     """
 
     def __init__(
@@ -239,19 +239,19 @@ class Relay:
         awaited: str = "",
     ) -> None:
         self._suspicious, self._awaited = suspicious, awaited
-        self.said = not awaited
+        self.log_seen = not awaited
         self.watching = True
-        """Whether the output is looked at: until the server is ready, never after that."""
+        """Whether output is inspected: only until the server is ready."""
         self.pressed: list[int] = []
-        """Signals that a person has asked for by a key."""
+        """Signals requested by a key."""
         self._keyboard: TerminalInput | None = None
         self.child_ends: tuple[int | None, int, int]
-        """The server's stdin, stdout and stderr; None for our own stdin."""
+        """The server's stdin, stdout and stderr; None for the stdin of devports."""
         if terminal is not None:
             inner = ServerTerminal(terminal)
             self._keyboard = TerminalInput(terminal, inner, self.pressed)
-            self._out = self._err = Stream(inner.ours, OutputFile(1))
-            self.child_ends = (inner.theirs,) * 3
+            self._out = self._err = Stream(inner.relay_end, OutputFile(1))
+            self.child_ends = (inner.server_end,) * 3
         else:
             self._share_input()
         self._all = tuple(dict.fromkeys((self._out, self._err)))
@@ -272,7 +272,7 @@ class Relay:
         return tuple(stream for stream in self._all if stream.active)
 
     def register(self, poll: select.poll) -> None:
-        """Add what we wait for: output of the server, keys for it, or room for either."""
+        """Register output of the server, keys for it, and targets to write to."""
         for stream in self.streams:
             stream.register(poll)
         if self._keyboard is not None:
@@ -280,7 +280,7 @@ class Relay:
 
     @property
     def midline(self) -> bool:
-        """Whether a line of ours would begin behind unfinished output of the server's."""
+        """Whether a message of devports would start behind an unfinished line of output."""
         return any(stream.midline and same_file(stream.target, 2) for stream in self.streams)
 
     def close_child_ends(self) -> None:
@@ -288,7 +288,7 @@ class Relay:
             os.close(descriptor)  # type: ignore[arg-type]  # not None
 
     def resize(self) -> None:
-        """Give the server's terminal the size of ours (tty_ioctl(4))."""
+        """Give the server's terminal the size of the real one (tty_ioctl(4))."""
         for stream in self.streams:
             if stream.open and os.isatty(stream.source):
                 copy_size(stream.target, stream.source)
@@ -297,20 +297,20 @@ class Relay:
         for stream in self.streams:
             for data in stream.pump(ready):
                 if data and self.watching:
-                    self._look_at(data, stream.tail)
+                    self._inspect(data, stream.tail)
         if self._keyboard is not None:
             for _ in self._keyboard.pump(ready):
                 pass
 
-    def _look_at(self, data: bytes, tail: Tail) -> None:
-        """Look for what a server says of its port and of itself, however that is cut in chunks."""
+    def _inspect(self, data: bytes, tail: Tail) -> None:
+        """Search for bind errors and for the awaited text, across chunks."""
         before = tail.data
         if tail.add(data):
             self._suspicious(tail.text)
-        self.said = self.said or self._awaited in strip_ansi(before + data)
+        self.log_seen = self.log_seen or self._awaited in strip_ansi(before + data)
 
     def keys(self) -> list[int]:
-        """Return the signals that were asked for by keys since the last question."""
+        """Return the signals requested by keys since the last call."""
         found = list(self.pressed)
         self.pressed.clear()
         return found
@@ -320,7 +320,7 @@ class Relay:
             self._keyboard.interrupt()
 
     def drain(self) -> None:
-        """Pass on what is left after the server's end, without waiting for who keeps it open."""
+        """Pass on the output left after the exit, not waiting for processes that keep it open."""
         deadline = clock.Deadline(DRAIN)
         while not deadline.passed:
             poll = select.poll()
@@ -333,7 +333,7 @@ class Relay:
             self.pump(ready)
 
     def tails(self) -> list[str]:
-        """Return the last output of each stream: colours inside a word hide it while it comes."""
+        """Return the last output of each stream: on arrival colour codes inside a word hide it."""
         return [stream.tail.text for stream in self._all if stream.tail.data]
 
     def close(self) -> None:

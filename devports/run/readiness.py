@@ -1,8 +1,8 @@
-"""Is a service ready, seen from outside its run, and does a server answer?
+"""Whether a service is ready, seen from outside its run, and whether a server responds.
 
-A service that devports starts is ready when its run says so: whoever else listens on its port is
-not it. A port that is only watched is ready when somebody listens, and answers where that is asked.
-The services that one depends on are ready before it, and are called by the ports they really have.
+A service that devports starts is ready when its run has recorded that: another listener on its port
+does not count. A watched port is ready when a process listens, and responds if that is configured.
+The dependencies of a service are ready before it, and are addressed by the ports they really have.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN = 1.0
 LOOK_EVERY = 0.1
-"""Seconds between looks at what is depended on."""
+"""Seconds between checks of a dependency."""
 FIRST_ERROR = 400
 LONGEST_STATUS = 4096
-KNOCK = 0.2
+PROBE_TIMEOUT = 0.2
 """Seconds; a connection on this machine is queued at once, or the queue is full."""
 
 
 def is_ready(
     machine: Machine, records: RunRecords, service: Service, project: str, ends: Sequence[Endpoint]
 ) -> bool:
-    """Say whether a service of the project in folder `project` is ready; `ends`: its addresses."""
+    """Return whether a service of the project in `project` is ready; `ends`: its addresses."""
     if service.command:
         run = records.live_run(service.name, project)
         return run is not None and run.is_ready
@@ -48,12 +48,12 @@ def is_ready(
 
 
 def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> bool:
-    """Say whether somebody listens on one of the addresses, and answers if `path` asks for it."""
+    """Return whether one of the addresses has a listener, which responds if `path` is given."""
     listening = [s for s in table_of(machine, ends).sockets if s.state == "LISTEN"]
     served = [end for end in ends if any(covers(socket, end) for socket in listening)]
     if not path:
         return bool(served)
-    return any(is_good(answer(end, path, seconds=ANSWER_WITHIN)) for end in served)
+    return any(is_good(http_status(end, path, seconds=ANSWER_WITHIN)) for end in served)
 
 
 def wait_for_dependencies(
@@ -63,12 +63,12 @@ def wait_for_dependencies(
     service: Service,
     wait: Callable[[WaitingForDependency], Wait],
 ) -> None:
-    """Wait until the services that `service` depends on are ready, each as long as it may take.
+    """Wait until the dependencies of `service` are ready, each up to its own timeout.
 
-    `wait` shows that while it lasts.
+    `wait` shows each wait while it lasts.
 
     Raises:
-        DevportsError: one did not become ready in its time.
+        DevportsError: a dependency was not ready within its timeout.
     """
     from devports.core.recovery import WaitingForDependency  # not for `devports wait`
 
@@ -93,7 +93,7 @@ def wait_for_dependencies(
 
 
 def with_real_ports(records: RunRecords, config: Config) -> Config:
-    """Return the configuration in which every service has the port that its live run has got."""
+    """Return the configuration with the port that the live run of each service has."""
 
     def real(service: Service) -> Service:
         run = records.live_run(service.name, config.root)
@@ -103,12 +103,12 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
 
 def not_ready(service: Service, dependency: Service) -> DevportsError:
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name = dependency.name
     advice = hint(f"start `{name}` (devports does not start it)")
     if dependency.command:
-        advice = hint("start it first, in another terminal: ", ours("run", name))
+        advice = hint("to start it, run ", own_command("run", name), " in another terminal")
     return DevportsError(
         "dependency-not-ready",
         f"`{name}` is not ready on {dependency.spec} after {dependency.ready.timeout:g} "
@@ -119,11 +119,11 @@ def not_ready(service: Service, dependency: Service) -> DevportsError:
     )
 
 
-def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
-    """Return the status with which ``GET path`` is answered in `seconds` altogether, 0 for none.
+def http_status(endpoint: Endpoint, path: str, *, seconds: float) -> int:
+    """Return the status of the response to ``GET path`` within `seconds`, 0 for none.
 
-    Only the status line is read: http.client bounds each read, not the whole, and a server that
-    gives a byte at a time would hold us up.
+    Only the status line is read: http.client limits each read, not the whole, and a server that
+    sends one byte at a time would delay devports.
     """
     deadline, reachable = clock.Deadline(seconds), _reachable(endpoint)
     sock = _connected(reachable, seconds)
@@ -138,9 +138,9 @@ def answer(endpoint: Endpoint, path: str, *, seconds: float) -> int:
         sock.close()
 
 
-def knock(endpoint: Endpoint) -> net.socket | None:
-    """Open one connection, to see whether anybody accepts it; None if it is not even queued."""
-    return _connected(_reachable(endpoint), KNOCK)
+def open_probe(endpoint: Endpoint) -> net.socket | None:
+    """Open one connection, to see whether a process accepts it; None if it is not even queued."""
+    return _connected(_reachable(endpoint), PROBE_TIMEOUT)
 
 
 def _reachable(endpoint: Endpoint) -> Endpoint:
@@ -177,5 +177,5 @@ def status_of(line: bytes) -> int:
 
 
 def is_good(status: int) -> bool:
-    """Say whether a status means that the server serves."""
+    """Return whether a status means that the server works."""
     return 0 < status < FIRST_ERROR

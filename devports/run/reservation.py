@@ -1,6 +1,6 @@
-"""Our hold on the port: taken before the server starts, handed over or shared, given back.
+"""The reservation of the port: made before the server starts, passed on or shared, and released.
 
-And the ports above it, for a service that takes another one where its own cannot be had.
+Also the ports above it, for `on_conflict = "next"`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from devports.core.text import LAST_PORT
 from devports.core.verdict import all_bindable, covers, holding
 from devports.errors import DevportsError
 from devports.freeing import free
-from devports.freeing.bindable import findings_now, nobody_is_on, table_of
+from devports.freeing.bindable import all_bindable_now, findings_now, table_of
 from devports.freeing.consent import is_container, plan_for
-from devports.records import MAX_RECORD, NOFOLLOW, sums, write_own
+from devports.records import MAX_RECORD, NOFOLLOW, checksum, write_private
 from devports.system.bind import Reservation, replace
 from devports.system.inspect import endpoints_of, inspect_without_bind
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from devports.records import RunRecords
     from devports.system import Machine
 
-MAX_TAKES = 3
-MOST_REMEMBERED = 500
-"""Commands of which it is remembered how they came up; the oldest are forgotten."""
+MAX_ATTEMPTS = 3
+MAX_REMEMBERED = 500
+"""Maximum number of remembered commands; the oldest are dropped."""
 NEXT_PORTS = 50
-"""So many ports are tried at most, the declared one included."""
+"""Maximum number of ports that are tried, the declared one included."""
 
 
 class PortTakenError(Exception):
-    """Somebody else listens on what was to be handed over: they were quicker by a moment."""
+    """Another process listened on the address of a socket before it was passed on."""
 
 
 class Reservations:
@@ -50,9 +50,9 @@ class Reservations:
         self._tools, self._job, self._records = tools, job, records
         self._held: list[Reservation] = []
         self.inherited: frozenset[int] = frozenset()
-        """Those that the last server was started with, also when ours are released."""
+        """The sockets that the last server was started with, also after their release here."""
         self.last: FreeResult | None = None
-        """The last freeing, which explains why the port could not be had."""
+        """The last result of freeing, which explains why the port is not free."""
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -63,26 +63,27 @@ class Reservations:
 
     @property
     def given(self) -> tuple[int, ...]:
-        """Those that our server has as well."""
+        """The sockets that the server has as well."""
         return tuple(reservation.inode for reservation in self._held if reservation.given)
 
     @property
     def queueing(self) -> tuple[int, ...]:
-        """Those of them on which connections wait though nobody may accept them."""
+        """The sockets on which connections wait although possibly no process accepts them."""
         return tuple(r.inode for r in self._held if r.given and r.listening)
 
     def acquire(self) -> Event:
-        """Free the endpoints and reserve them; somebody may be quicker in between, so again.
+        """Free the endpoints and reserve them; retry if another process was faster.
 
-        A port that is exchanged rather than freed is had at once or left, and nobody is asked.
-        Always a fresh bind: a socket that an earlier start has had would hide its orphans.
+        A port that may be exchanged is not freed: it is reserved at once or left, without a
+        question. Each bind is a fresh one: a socket that an earlier start has had would hide its
+        orphans.
         """
-        self.release()  # what is left of an earlier start would stand in our own way
+        self.release()  # a reservation of an earlier start would be in the way
         job, exchanged = self._job, self._job.exchanged
         others = tuple(endpoint for endpoint in job.endpoints if endpoint not in exchanged)
-        for _ in range(MAX_TAKES):
-            if exchanged and not nobody_is_on(self._tools.machine, exchanged):
-                continue  # somebody's probe lasts for microseconds: look again
+        for _ in range(MAX_ATTEMPTS):
+            if exchanged and not all_bindable_now(self._tools.machine, exchanged):
+                continue  # another probe's bind lasts microseconds: retry
             self.last = free(self._tools, job.replace(endpoints=others))
             if not self.last.bindable:
                 return PortStillHeld(self.last.exit_code)
@@ -93,9 +94,9 @@ class Reservations:
         return PortStillHeld(exitcodes.TAKEN_AGAIN, left=bool(exchanged))
 
     def _is_alone_on(self, endpoints: Sequence[Endpoint]) -> bool:
-        """Say whether our hold is the only one: a bind works beside one that is shared already.
+        """Return whether no other socket is bound: a bind succeeds beside a shared one.
 
-        Records and locks keep the runs of one user apart, and not those of another.
+        Records and locks separate the runs of one user, not those of several.
         """
         if not endpoints:
             return True
@@ -117,71 +118,71 @@ class Reservations:
     def _lock(self) -> contextlib.AbstractContextManager[None]:
         return self._records.locked_ports(endpoint.port for endpoint in self._job.endpoints)
 
-    def share(self, *, behind: int = 0) -> None:
-        """Let our server bind beside us, on all endpoints or on those behind the first ones."""
+    def allow_reuse(self, *, behind: int = 0) -> None:
+        """Let the server bind beside the reservations, on all endpoints but the first ones."""
         for reservation in self._held[behind:]:
             reservation.share()
 
-    def settle(self, missing: Collection[Endpoint]) -> None:
-        """Let connections to what our server listens on leave a TIME_WAIT that stops nobody.
+    def confirm(self, missing: Collection[Endpoint]) -> None:
+        """Set SO_REUSEADDR, so that accepted connections leave a TIME_WAIT that blocks no bind.
 
-        They inherit the lack of SO_REUSEADDR from a reserved socket that listens. `missing` are
-        the endpoints on which nobody listens yet: another server could still bind beside those.
+        They inherit the lack of it from a reserved socket that listens. `missing` are the endpoints
+        without a listener: another server could still bind beside those.
         """
         for reservation in self._held:
             if reservation.given and reservation.endpoint not in missing:
-                reservation.reuse()
+                reservation.allow_reuse()
 
     def release(self) -> None:
-        """Give everything back. What our server has of it stays the server's."""
+        """Close the reservations. Sockets that the server has as well stay open there."""
         while self._held:
             reservation = self._held.pop()
             if reservation.given:
-                reservation.reuse()
+                reservation.allow_reuse()
             reservation.close()
 
-    def free_beside(self, ours: Collection[int], *, keep: bool) -> PortStillHeld | None:
-        """End who else is on the endpoints beside a server that lives; None where that is done.
+    def free_beside(self, own: Collection[int], *, keep: bool) -> PortStillHeld | None:
+        """Stop other holders of the endpoints while the server runs; None if they are free.
 
         Args:
-            ours: sockets of our server, which may get its port meanwhile, beside our own.
-            keep: whether to hold the port again, for a server that does not have it yet.
+            own: sockets of the server, which may get its port at any time.
+            keep: whether to reserve the port again, for a server that does not have it yet.
         """
-        policy = self._job.policy.replace(movable=0)  # the server runs: it cannot move any more
-        self.last = free(self._tools, self._job.replace(policy=policy, ours=ours))
+        policy = self._job.policy.replace(movable_port=0)  # the server runs: no move now
+        self.last = free(self._tools, self._job.replace(policy=policy, ours=own))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
         if keep and not self._held and self._reserve():
-            self.share()
+            self.allow_reuse()
         return None
 
     @property
     def may_free(self) -> bool:
-        """Whether the port may be freed once it is lost, as `on_conflict` says."""
-        return not (self._job.policy.moves or self._job.policy.fails)
+        """Whether `on_conflict` allows to free a lost port."""
+        return not (self._job.policy.moves or self._job.policy.never_ask)
 
-    def is_spared(self, ours: Collection[int]) -> bool:
-        """Say whether who is on the endpoints may be what our server has started outside its tree.
+    def is_spared(self, own: Collection[int]) -> bool:
+        """Return whether the holders may belong to the server outside its process tree.
 
-        That is a container's forwarder, and who cannot be read.
+        These are the forwarders of containers and the processes that cannot be read.
         """
-        found = findings_now(self._tools.machine, self._job.replace(ours=ours))
+        found = findings_now(self._tools.machine, self._job.replace(ours=own))
         hidden = any(finding.holding.hidden for finding in found)
         return hidden or any(map(is_container, plan_for(self._tools, found)))
 
-    # -- handed over by inheritance
+    # -- handoff by inheritance
 
     @contextlib.contextmanager
     def inheritable(self, count: int, *, listening: bool) -> Iterator[tuple[int, ...]]:
-        """Let what is started meanwhile inherit the first `count` sockets; give their numbers.
+        """Make the first `count` sockets inheritable within the block; yield their descriptors.
 
         Args:
             count: how many.
-            listening: whether they have to listen already. They do too where a TIME_WAIT is left
-                on the port: beside it a listen(2) on a reserved socket fails.
+            listening: whether they have to listen already. They do too if a TIME_WAIT is left on
+                the port: beside it a listen(2) on a reserved socket fails.
 
         Raises:
-            PortTakenError: they could not.
+            PortTakenError: another process listened first.
         """
         sockets = self._held[:count]
         if listening or self._leftovers(sockets):
@@ -204,7 +205,7 @@ class Reservations:
         ends = [reservation.endpoint for reservation in sockets]
         return bool(table_of(self._tools.machine, ends, self.inodes).sockets)
 
-    # -- handed over on request
+    # -- handoff on request
 
     def hand_over(
         self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]
@@ -212,35 +213,36 @@ class Reservations:
         """Return a socket bound to `endpoint` for the server's own bind that failed.
 
         Args:
-            endpoint: what it wants; a probing server may want a wildcard first, and close it.
-            taken: says whether a process of ours has the endpoint, which is then no business of
-                ours.
+            endpoint: the requested address; a probing server may bind a wildcard first, and close
+                it.
+            taken: returns whether a process of the server has the endpoint, which needs no
+                reservation.
         """
         if taken(endpoint):
             return None
         found = next((r for r in self._held if r.endpoint == endpoint and not r.given), None)
-        for _ in range(MAX_TAKES):
+        for _ in range(MAX_ATTEMPTS):
             if found := found or self._replace(endpoint):
                 break
             if not self._free(endpoint):
                 return None
         if found is not None:
             found.given = True
-            with contextlib.suppress(OSError):  # somebody was quicker: the server will be told
+            with contextlib.suppress(OSError):  # another process was faster
                 if self._leftovers([found]):
                     found.listen()
         return found
 
     def _free(self, endpoint: Endpoint) -> bool:
-        """Free one endpoint as the policy allows. The server runs, so it cannot move any more."""
-        policy = self._job.policy.replace(movable=0)
+        """Free one endpoint as the policy allows. The server runs, so its port cannot change."""
+        policy = self._job.policy.replace(movable_port=0)
         job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
         return free(self._tools, job).bindable
 
     def _replace(self, endpoint: Endpoint) -> Reservation | None:
-        """Put a fresh socket in the place of those of ours that are in the way of `endpoint`.
+        """Replace the reservations that conflict with `endpoint` by a fresh socket.
 
-        One that was handed over before has been closed by the server, which asks again, and might
+        One that was passed on before was closed by the server, which requests it again, and might
         still listen.
         """
         old = [r for r in self._held if overlap(r.endpoint, endpoint)]
@@ -252,7 +254,7 @@ class Reservations:
         return fresh
 
     def release_for(self, endpoint: Endpoint, taken: Callable[[Endpoint], bool]) -> bool:
-        """Get out of the way of the server's own bind; say whether it can succeed now."""
+        """Release the reservations that block the server's bind; return whether it can bind."""
         if self.hand_over(endpoint, taken) is None:
             return False
         for reservation in [r for r in self._held if overlap(r.endpoint, endpoint)]:
@@ -261,34 +263,35 @@ class Reservations:
         return True
 
 
-class HoldMemory:
-    """What earlier starts of a command have shown of our hold, by a sum of its words and folder.
+class StartMemory:
+    """What earlier starts of a command have shown, by a checksum of its words and folder.
 
-    `beside`: it came up beside the hold. `bare`: it came up only without. `alike`: it ended without
-    as it did beside. The file is small and the user's alone; what cannot be read is not remembered.
+    `beside`: it came up beside the reservation. `bare`: it came up only without. `alike`: it exited
+    without it as it did beside it. The file is small and private; an unreadable one counts as
+    empty.
     """
 
     def __init__(self, records: RunRecords, argv: Sequence[str], cwd: str) -> None:
         self._records = records
         self._path = os.path.join(records.path, "starts")
-        self._sum = sums(os.fsencode("\0".join((*argv, cwd))))
+        self._sum = checksum(os.fsencode("\0".join((*argv, cwd))))
         self.shown = dict(self._lines()).get(self._sum, "")
 
     @property
     def needs_bare(self) -> bool:
-        """Whether the next start is to begin without a hold: that costs one start, not two."""
+        """Whether the next start is made without a reservation: that costs one start, not two."""
         return self.shown in ("bare", "alike")
 
     def note(self, shown: str) -> None:
-        """Remember this of the command from now on; nothing where it is empty."""
+        """Store this for the command; an empty text removes it."""
         if shown == self.shown:
             return
         self.shown = shown
         with contextlib.suppress(OSError), self._records.locked("starts"):
             lines = [(key, word) for key, word in self._lines() if key != self._sum]
             lines += [(self._sum, shown)] if shown else []
-            text = "".join(f"{key} {word}\n" for key, word in lines[-MOST_REMEMBERED:])
-            write_own(self._path, text)
+            text = "".join(f"{key} {word}\n" for key, word in lines[-MAX_REMEMBERED:])
+            write_private(self._path, text)
 
     def _lines(self) -> list[tuple[str, str]]:
         try:
@@ -301,19 +304,19 @@ class HoldMemory:
 
 
 def overlap(one: Endpoint, other: Endpoint) -> bool:
-    """Say whether a socket on one of these is in the way of a bind to the other."""
+    """Return whether a socket on one of these conflicts with a bind to the other."""
     ways = ((one, other), (other, one))
     return any(covers(Socket(a, None, "BOUND"), b) is not False for a, b in ways)
 
 
 def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[Service]:
-    """Yield the service with each port above its own on which nobody is seen, yet to be taken.
+    """Yield the service with each port above its own that is not in use, to be reserved.
 
-    Ports that the configuration gives to others, or to this service by another name, are left. The
-    kernel is not asked, so that no bind of ours meets that of another run which takes the port.
+    Ports that the configuration declares elsewhere are skipped. The kernel is not asked, so that no
+    probe meets the bind of another run which takes the port.
 
     Raises:
-        DevportsError: none is left.
+        DevportsError: no port is left.
     """
     declared = {n for one in config.services for n in (one.port, *dict(one.ports).values())}
     for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):

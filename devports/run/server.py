@@ -1,9 +1,9 @@
-"""One started server, which is our child: its processes, its output, its end, its exact exit code.
+"""One server, a child of devports: its process tree, its output and its exact exit code.
 
-Its processes are what is below us, less what was there before we started anything. A shell that
-becomes devports (``sh -c 'agent & exec devports run web'``) hands its children on: they are not the
-server's and are never signalled. Its end is that of its whole tree, and of what has left its
-session before it was ready.
+Its processes are the descendants of devports, without those that existed before. A shell that
+becomes devports (``sh -c 'agent & exec devports run web'``) leaves its children to devports: they
+are not the server's and are never signalled. The server has exited when its whole tree has, and
+every process that had left its session before it was ready.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from errno import EACCES
 
 from devports import exitcodes
 from devports.core.command_line import program
-from devports.core.handoff import BIND_NOTHING, says_hello_late
+from devports.core.handoff import BIND_NOTHING, loads_hook
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
 from devports.core.shell_syntax import instead_of
@@ -41,29 +41,29 @@ if TYPE_CHECKING:
 
 
 LOOK_EVERY = 0.025
-"""Seconds between looks for our listener: 40 microseconds each."""
+"""Seconds between checks for the listener: 40 microseconds each."""
 DETACH_TIMEOUT = 2.0
-"""Seconds that a server which has gone into the background may take until it binds."""
+"""Seconds that a server which has detached itself may take until it binds."""
 KILL_WAIT = 2.0
 LAST_WAIT = 1.0
-"""Seconds that a killed server may take to be gone."""
+"""Seconds that a killed server may take to exit."""
 HELLO_WITHIN = 0.3
-"""Seconds after which a program that did not say hello has no hook."""
+"""Seconds after which a program that did not report has no hook."""
 LATE_HELLO_WITHIN = 10.0
-"""The same for Python and Node, which say it after 40 ms, and after seconds on a busy machine."""
+"""The same for Python and Node, which report after 40 ms, and after seconds on a busy machine."""
 TREE_EVERY = 0.25
-"""Seconds between two looks at which programs there are."""
+"""Seconds between two scans of the process tree."""
 INTERNAL = (signal.SIGCHLD, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
-"""Signals that are answered here, and tell nobody to end."""
+"""Signals that are handled here, and stop no process."""
 STEP = 0.05
-"""Seconds between looks at whether the tree has ended; an end of the server itself wakes us."""
+"""Seconds between checks whether the tree has exited; the server's own exit ends the wait."""
 
 
 class Server:
-    """A running server and everything below us that belongs to it.
+    """A running server and all its processes.
 
-    `suspicious` hears output that may be a bind error. `holders` says who of the family has the
-    port, also where it has left our session.
+    `suspicious` is called with output that may be a bind error. `holders` returns the processes of
+    the server that have the port, also those outside its session.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class Server:
         family.sessions.add(self.process.pid)
         if terminal is not None:
             interrupts.suspend(by_us=True)
-            terminal.lend()
+            terminal.make_raw()
         self.keys: list[int] = []
-        """Signals that a person has asked for by a key in the last turn."""
+        """Signals requested by a key in the last turn."""
         self.started = clock.monotonic()
         self.answering = 0.0
-        """Seconds that went into answering the server, a person's time to think among them."""
+        """Seconds spent on answering the server, including the time for a confirmation."""
         self.kill_signal = 0
         """A signal that came while the server was being stopped, 0 if none did."""
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start, less what it had to wait for us."""
+        """Seconds since the start, without those that it had to wait for devports."""
         return clock.monotonic() - self.started - self.answering
 
     @property
@@ -111,10 +111,9 @@ class Server:
         return None if status is None else exitcodes.of_returncode(status)
 
     def poll_once(self, seconds: float | None, pins: Sequence[ProcessHandle] = ()) -> list[int]:
-        """Pass everything on until a signal, a key, a question or the exit of one of `pins`.
+        """Relay until a signal, a key, a request, the exit of one of `pins`, or for `seconds`.
 
-        At most for `seconds`. Returns the signals. A flood of output takes its time from nobody: it
-        is passed on in here.
+        Returns the signals. A flood of output is passed on in here and delays nothing else.
         """
         end = None if seconds is None else clock.Deadline(seconds)
         while True:
@@ -123,7 +122,7 @@ class Server:
                 break
         numbers, self.keys = self._interrupts.collect(), self.relay.keys()
         if self._terminal is not None and signal.SIGINT in numbers:
-            # Sent to us, or pressed just when the terminal was ours to print: it is the server's.
+            # Sent to devports, or pressed while it was printing: it is for the server.
             self.relay.interrupt()
             numbers.remove(signal.SIGINT)
             self.keys.append(signal.SIGINT)
@@ -136,11 +135,11 @@ class Server:
         if signal.SIGTSTP in (*numbers, *self.keys):
             self._suspend()
         elif signal.SIGCONT in numbers:
-            self._go_on()
+            self._continue()
         return [number for number in numbers if number not in INTERNAL]
 
     def _pass_on(self, milliseconds: float | None, pins: Sequence[ProcessHandle]) -> bool:
-        """Wait for one thing and pass it on; say whether it was more than bytes."""
+        """Wait for one event and pass it on; return whether it was more than bytes."""
         poll = select.poll()
         waking = {self._interrupts.fileno(), *(pin.fileno() for pin in pins)}
         for descriptor in waking:
@@ -157,31 +156,32 @@ class Server:
         return answered or bool(waking & ready) or bool(self.relay.pressed)
 
     def _suspend(self) -> None:
-        """Stop the server and ourselves, as the suspend key does, until a shell says `fg`.
+        """Stop the server and devports, like the suspend key, until a shell continues them (`fg`).
 
-        Where no shell could (an editor's task), the kernel does not stop us, and all goes on.
+        Where there is no shell for that (an editor's task), the kernel does not stop devports, and
+        both continue.
         """
         self.signal_tree(signal.SIGSTOP)
         if self._terminal is not None:
-            self._terminal.take_back()
-        self._interrupts.stop_ourselves()
-        self._go_on()
+            self._terminal.restore()
+        self._interrupts.stop_process()
+        self._continue()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         if self._terminal is not None:
-            self._terminal.lend()
+            self._terminal.make_raw()
             self.relay.resize()
         self.signal_tree(signal.SIGCONT)
 
     def _reap(self) -> None:
-        """Collect orphans that became our children, never the server: Popen does that itself."""
+        """Reap adopted orphans, never the server: Popen does that itself."""
         for pid in self._machine.children(os.getpid()):
             if pid != self.process.pid and self._family.has_child(pid):
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
 
     def signal_tree(self, number: int, more: Sequence[ProcessKey] = ()) -> None:
-        """Signal the tree and `more`, parents first, each through a pin."""
+        """Signal the tree and `more`, parents first, each through a handle."""
         for key in dict.fromkeys((*self._family.group(), *more)):
             self._signal(key, number)
 
@@ -190,35 +190,35 @@ class Server:
             send(self._machine, key, number)
         except DevportsError:
             if key.pid == self.process.pid:
-                # Our own child keeps its number until we have waited for it, and Popen knows.
+                # A child keeps its pid until it is waited for, and Popen knows.
                 self.process.send_signal(number)
 
     def end(self, *, was_ready: bool) -> None:
-        """End whatever is left of it; nothing happens if nothing is."""
+        """Stop all processes that are left of it, if any."""
         runs = self.code is None
         if runs:
             self._tell(StoppingServer(self._service.name, self._service.stop_signal))
         if runs or self._family.group():
-            self._insist()
+            self._terminate()
         if not self._searched and not was_ready:
             self._searched = True
-            self._look_for_strays()
+            self._report_detached()
         if self._holders():
-            self._insist()
+            self._terminate()
         self.close()
 
-    def _insist(self) -> None:
-        """Ask the tree and who has the port to end, and kill what has not in time."""
+    def _terminate(self) -> None:
+        """Send `stop_signal` to the tree and the holders of the port; later kill the rest."""
         begun = clock.monotonic()
         self.signal_tree(signal.Signals[self._service.stop_signal], self._holders())
-        self.signal_tree(signal.SIGCONT)  # what is stopped could not even begin to end
+        self.signal_tree(signal.SIGCONT)  # a stopped process cannot handle a signal
         if not self._has_ended(self._service.stop_timeout):
             self._tell(KillingServer(self._service.name, clock.monotonic() - begun))
             self.signal_tree(signal.SIGKILL, self._holders())
             self._has_ended(KILL_WAIT)
 
     def _has_ended(self, seconds: float) -> bool:
-        """Say whether all of it has ended within `seconds`, which Ctrl-C cuts short.
+        """Return whether all of it exits within `seconds`, which Ctrl-C cuts short.
 
         Other signals are only kept: an editor and a closing shell may send SIGHUP each.
         """
@@ -232,11 +232,11 @@ class Server:
                 return False
         return False
 
-    def _look_for_strays(self) -> None:
-        """Name what has left the session of a server that was never ready.
+    def _report_detached(self) -> None:
+        """Report the detached processes of a server that was never ready.
 
-        A server that goes into the background does so before it binds (daemon(3)), so it may still
-        be about to take the port. A browser that a server has opened never will, and is left alone.
+        A server that detaches itself does so before it binds (daemon(3)), so it may still be about
+        to take the port. A browser that a server has opened never will, and is not touched.
         """
         deadline, holders = clock.Deadline(DETACH_TIMEOUT), self._holders()
         while self._family.members() and not holders and not deadline.passed:
@@ -247,10 +247,10 @@ class Server:
                 self._tell(DetachedProcess(self._service.name, process, ended=bool(holders)))
 
     def code_after(self, number: int) -> int:
-        """Return the exit code of a server that was stopped for a signal, after a moment's wait.
+        """Return the exit code of a server that was stopped for a signal, after a short wait.
 
         Raises:
-            DevportsError: it does not end at all: a device is in its way, or it is another user.
+            DevportsError: it does not exit: it waits for a device, or belongs to another user.
         """
         deadline = clock.Deadline(LAST_WAIT)
         while (code := self.code) is None and not deadline.passed:
@@ -271,11 +271,11 @@ class Server:
         )
 
     def close(self) -> None:
-        """Pass on the last output and let go of the streams."""
+        """Pass on the last output and close the streams."""
         self.relay.drain()
         self.relay.close()
         if self._terminal is not None:
-            self._terminal.take_back()
+            self._terminal.restore()
             self._interrupts.suspend(by_us=False)
 
 
@@ -290,7 +290,7 @@ def spawn(
     stdin, stdout, stderr = relay.child_ends
     inner = stdin is not None
     try:
-        # What we were given to pass on is passed on (`-- <(command)`); ours is not inheritable.
+        # Inherited descriptors are passed on (`-- <(command)`), not those of devports.
         return subprocess.Popen(
             argv,
             cwd=cwd,
@@ -318,7 +318,7 @@ def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) ->
     if not os.path.isdir(cwd):
         raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
     word, path = argv[0], env.get("PATH", os.defpath)
-    match programs.trouble(word, cwd, path):
+    match programs.start_problem(word, cwd, path):
         case "missing":
             raise DevportsError(
                 "command-not-found",
@@ -350,21 +350,21 @@ def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
 
 
 class ServerProcessTree:
-    """Everything that descends from us since this was made."""
+    """All descendants of devports that were started after this object."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self.sessions = {os.getsid(0)}
-        """Where the server is: in ours, or in one of its own, by its terminal or by setsid(2)."""
+        """Sessions of the server: that of devports, or its own, by its terminal or by setsid(2)."""
         self.me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
         before = [machine.key(pid) for pid in machine.children(os.getpid())]
         self._before = frozenset(key for key in before if key is not None)
         if not self._before:
-            # Orphans of the server come to us; with others' children here, theirs would come too.
+            # With other children here, their orphans would be adopted too.
             machine.adopt_orphans()
 
     def has_child(self, pid: int) -> bool:
-        """Say whether this child of ours is one that we started or adopted."""
+        """Return whether this child of devports was started or adopted by it."""
         return self._machine.key(pid) not in self._before
 
     def members(self) -> list[ProcessKey]:
@@ -379,7 +379,7 @@ class ServerProcessTree:
     def group(self) -> list[ProcessKey]:
         """Return the members in the server's session.
 
-        A browser that the server opened has a session of its own and is left alone.
+        A browser that the server opened has a session of its own and is not touched.
         """
         return [key for key in self.members() if session_of(key.pid) in self.sessions]
 
@@ -389,7 +389,7 @@ class ServerProcessTree:
 
 
 def session_of(pid: int) -> int:
-    """Return the session of a process, 0 if it is gone or only waits to be reaped."""
+    """Return the session of a process, 0 if it has exited or is a zombie."""
     try:
         return os.getsid(pid)
     except OSError:
@@ -397,7 +397,7 @@ def session_of(pid: int) -> int:
 
 
 class ProgramWatcher:
-    """The programs of a server's tree, and which of them have a hook of ours."""
+    """The programs of a server's tree, and which of them have a hook of devports."""
 
     def __init__(self, machine: Machine, family: ServerProcessTree) -> None:
         self._machine, self._family = machine, family
@@ -407,8 +407,8 @@ class ProgramWatcher:
         self._parents: dict[ProcessKey, int] = {}
         self._due = clock.Deadline(0)
 
-    def look(self, hellos: Mapping[int, HookHello]) -> None:
-        """Look at the tree, now and then. Who lives for less than that is not seen."""
+    def scan(self, hellos: Mapping[int, HookHello]) -> None:
+        """Scan the tree, not too often. A process that exits between two scans is not seen."""
         if not self._due.passed:
             return
         self._due = clock.Deadline(TREE_EVERY)
@@ -419,13 +419,13 @@ class ProgramWatcher:
                 continue
             self._parents.setdefault(key, process.ppid)
             if not self._has_hook(process, hellos):
-                late = says_hello_late(program(process))
+                late = loads_hook(program(process))
                 self._strange.setdefault(
                     key, clock.Deadline(LATE_HELLO_WITHIN if late else HELLO_WITHIN)
                 )
 
     def _has_hook(self, process: Process, hellos: Mapping[int, HookHello]) -> bool:
-        """Say so of who has said hello, of forks of those, and of who binds nothing."""
+        """Return whether a process has reported, is a fork of one that has, or binds nothing."""
         if process.pid in hellos or process.key in self._forks or process.state == "Z":
             return True
         parent = self._machine.process(process.ppid) if process.ppid in hellos else None
@@ -434,20 +434,20 @@ class ProgramWatcher:
             return True
         return program(process) in BIND_NOTHING
 
-    def is_strange(self, hellos: Mapping[int, HookHello]) -> bool:
-        """Say whether a program was there that has no hook."""
+    def has_unhooked(self, hellos: Mapping[int, HookHello]) -> bool:
+        """Return whether there was a program without a hook."""
         return any(
             since.passed and key.pid not in hellos and key not in self._forks
             for key, since in self._strange.items()
         )
 
     def is_hooked(self, hellos: Mapping[int, HookHello]) -> bool:
-        """Say whether the programs that may bind have a hook; launchers do not count as such."""
+        """Return whether all programs that may bind have a hook; launchers do not bind."""
         said = any(not hello.is_launcher for hello in hellos.values())
-        return said and not self.is_strange(hellos)
+        return said and not self.has_unhooked(hellos)
 
-    def ended_below(self, parent: ProcessKey) -> int | None:
-        """Return a process that this one started and that has ended, the last one of them."""
+    def exited_child(self, parent: ProcessKey) -> int | None:
+        """Return the last child process of this one that has exited."""
         ended = (key.pid for key, pid in self._parents.items() if pid == parent.pid)
         return max((pid for pid in ended if self.has_ended(pid)), default=None)
 

@@ -1,17 +1,17 @@
-"""Watches a server that is ready: who listens on its addresses, and whether any process accepts.
+"""Watches a ready server: the listeners on its addresses, and whether any process accepts.
 
-What follows from it is decided in `core.serving`. At rest it is one look at the kernel's table of
-listeners every two seconds; the exit of a process that has the socket wakes us at once.
+The consequences are decided in `core.serving`. At rest it reads the kernel's table of listeners
+every two seconds; the exit of a process that has the socket wakes it at once.
 """
 
 from __future__ import annotations
 
 import contextlib
 
-from devports.core.serving import Look, begin, knocked, step
+from devports.core.serving import Inspection, begin, step, with_connection
 from devports.core.verdict import covers
 from devports.errors import DevportsError
-from devports.run.readiness import knock
+from devports.run.readiness import open_probe
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 IDLE = 50
-"""A look that takes long, as where the system is asked process by process, is had less often: we
-rest at least so many times as long as it took."""
+"""A pause lasts at least this many times as long as an inspection.
+
+An inspection takes long where the system is asked process by process.
+"""
 
 
 class ServingWatcher:
@@ -57,32 +59,32 @@ class ServingWatcher:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the next look is due; None once it is closed."""
+        """Seconds until the next check is due; None once it is closed."""
         return None if self._due is None else self._due.left
 
     @property
     def pins(self) -> tuple[ProcessHandle, ...]:
-        """The processes that have the sockets: the exit of one is a reason to look at once."""
+        """The processes that have the sockets: the exit of one is a reason to check at once."""
         return tuple(self._pinned)
 
-    def look(self) -> RunEvent | None:
-        """Look, if it is time; return what is to be said."""
+    def check(self) -> RunEvent | None:
+        """Read the table if it is due; return the event to report."""
         exited = self._exited()
         if exited is None and self.left != 0:
             return None
         begun = clock.monotonic()
         self._known, news = step(self._known, self._seen(begun, exited))
-        self._knock()
+        self._probe()
         rest = IDLE * (clock.monotonic() - begun) if self._known.doubt is None else 0
         self._due = clock.Deadline(max(self._known.pause, rest))
         return news
 
-    def _knock(self) -> None:
-        """Where only a connection of ours can tell whether any process accepts, make one."""
+    def _probe(self) -> None:
+        """Open a connection, where only that can show whether any process accepts."""
         if not self._known.perhaps:
             self._leave()
-        elif self._visit is None and (visit := knock(self._known.endpoint)) is not None:
-            self._visit, self._known = visit, knocked(self._known)
+        elif self._visit is None and (visit := open_probe(self._known.endpoint)) is not None:
+            self._visit, self._known = visit, with_connection(self._known)
 
     def _leave(self) -> None:
         if self._visit is not None:
@@ -90,31 +92,31 @@ class ServingWatcher:
             self._visit = None
 
     def _exited(self) -> Process | None:
-        """Return one of those whose exit was waited for, and wait for it no more."""
+        """Return an exited process of those that are watched, and stop watching it."""
         for pin in self._machine.wait_for_exit(self.pins, 0) if self._pinned else ():
             pin.close()
             return self._pinned.pop(pin)
         return None
 
-    def _seen(self, now: float, exited: Process | None) -> Look:
+    def _seen(self, now: float, exited: Process | None) -> Inspection:
         found = self._machine.listening_on({end.port for end in self._endpoints}).sockets
         here = [s for s in found if any(covers(s, end) is not False for end in self._endpoints)]
-        others = {s: who for s in here if (who := self._stranger(s)) is not None}
+        others = {s: who for s in here if (who := self._other_process(s)) is not None}
         own = [socket for socket in here if socket not in others]
         inodes = frozenset(socket.inode for socket in own)
-        return Look(
+        return Inspection(
             now,
             inodes,
             queue=sum(socket.queue for socket in own),
-            holders=self._holders(inodes) if self._known.asks(inodes) else {},
+            holders=self._holders(inodes) if self._known.needs_holders(inodes) else {},
             exited=exited,
             stranger=next(((socket.local, who) for socket, who in others.items()), None),
         )
 
-    def _stranger(self, socket: Socket) -> Process | None:
-        """Return a process that has a socket and is none of ours, None where none is seen.
+    def _other_process(self, socket: Socket) -> Process | None:
+        """Return a holder of the socket outside the server's tree, None if none is found.
 
-        Its parent may end while we look, so that is asked again until it has been said.
+        Its parent may exit in between, so it is looked up again until it was reported.
         """
         if self._any_owner or socket.inode in self._own:
             return None
@@ -129,12 +131,12 @@ class ServingWatcher:
         return self._others[socket.inode]
 
     def _holders(self, inodes: frozenset[int]) -> dict[ProcessKey, bool | None]:
-        """Return who of the server has the sockets and whether each accepts, and pin them."""
+        """Return the server's holders of the sockets, and whether each accepts; watch them."""
         members = {key.pid: key for key in self._family.members()}
         found = self._machine.accepting(members, inodes)
         known = {process.key for process in self._pinned.values()}
         for key in {members[pid] for pid in found} - known:
-            with contextlib.suppress(DevportsError):  # the system has no handles of processes
+            with contextlib.suppress(DevportsError):  # the system has no process handles
                 self._pin(key)
         return {members[pid]: accepts for pid, accepts in found.items()}
 
@@ -144,7 +146,7 @@ class ServingWatcher:
             self._pinned[pin] = process
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._due = None
         self._leave()
         for pin in self._pinned:

@@ -1,4 +1,4 @@
-"""One `devports run`: takes the port, starts the server, stays with it. Drives core.recovery."""
+"""One `devports run`: reserves the port, starts the server, supervises it. Drives core.recovery."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
-from devports.run.reservation import HoldMemory, PortTakenError, Reservations
+from devports.run.reservation import PortTakenError, Reservations, StartMemory
 from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
@@ -62,24 +62,24 @@ if TYPE_CHECKING:
 
 SECOND_CTRL_C = 2.0
 SOON = 3.0
-"""Seconds from ready in which a bind of another port that failed may be why a server has ended."""
-TAKES_IT_WITHIN = 5.0
-"""Seconds that a running server has to listen on a socket which it asked for."""
+"""Seconds from ready within which a failed bind of another port may explain an exit."""
+HANDOFF_TIMEOUT = 5.0
+"""Seconds that a running server has to listen on a socket which it requested."""
 
 
 class Session:
-    """The effects of a run. What comes next is decided by `core.recovery.step` alone."""
+    """The effects of a run. The next step is decided by `core.recovery.step` alone."""
 
     def __init__(
         self, launch: Launch, job: FreeRequest, tools: FreeServices, tell: Tell, records: RunRecords
     ) -> None:
         self.launch, self.service, self.records = launch, launch.service, records
         self.machine, self._ask, self._tell = tools.machine, tools.ask, tell
-        self.terminal = terminal.of_process()
+        self.terminal = terminal.terminal_of_process()
         self.guard = start_watchdog(
             self._duty()
-        )  # before there is anything that it must not inherit
-        self.hold = Reservations(
+        )  # before any descriptor is open that it must not inherit
+        self.reserved = Reservations(
             tools.replace(ask=self._question, tell=self._progress, waiting=self._waiting),
             job,
             records,
@@ -87,10 +87,10 @@ class Session:
         self._tell_progress, self._wait = tools.tell, tools.wait
         self.interrupts = SignalQueue()
         self.family = ServerProcessTree(self.machine)
-        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.hold)
+        self.watch = OwnershipWatcher(self.machine, launch.endpoints, self.family, self.reserved)
         self.handoff = HandoffRunner(
             launch,
-            self.hold,
+            self.reserved,
             records.path,
             machine=self.machine,
             family=self.family,
@@ -102,16 +102,19 @@ class Session:
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
         self._moves = job.policy.moves
-        self._retry, self._memory = launch.retry, HoldMemory(records, launch.argv, self.service.cwd)
+        self._retry, self._memory = (
+            launch.retry,
+            StartMemory(records, launch.argv, self.service.cwd),
+        )
         if self._memory.needs_bare and "bare" in self._retry.ways:
             self._retry = self._retry.replace(ways=("bare",))
-        self._met: StartFacts | None = None
-        """What was known of the start after which our hold was left away."""
+        self._last_facts: StartFacts | None = None
+        """The last facts of the start after which the reservation was left out."""
 
     def _duty(self) -> WatchdogConfig:
         return WatchdogConfig(
             self.machine,
-            self.launch.everything,
+            self.launch.all_endpoints,
             mark_of(self.launch.record),
             self.terminal,
             signal.Signals[self.service.stop_signal],
@@ -121,19 +124,19 @@ class Session:
     # -- the loop
 
     def run(self) -> Ended | None:
-        """Run to the end and leave nothing behind; None if the service is to get another port.
+        """Run to the end and clean up; None if the service is to get another port.
 
         Raises:
-            DevportsError: the command cannot be started at all, or the server cannot be ended.
+            DevportsError: the command cannot be started at all, or the server cannot be stopped.
         """
         with contextlib.ExitStack() as stack:
             stack.callback(self.guard.dismiss)
             stack.enter_context(self.interrupts)
             stack.callback(self.records.drop, self.launch.record)
             stack.callback(self.handoff.close)
-            stack.callback(self.hold.release)
+            stack.callback(self.reserved.release)
             stack.callback(self._stop_server)
-            stack.callback(self.interrupts.install, calm=True)
+            stack.callback(self.interrupts.install, deferred=True)
             try:
                 return self._run_states()
             except SignalReceived as signalled:
@@ -145,16 +148,16 @@ class Session:
         while True:
             event = self._execute(commands)
             if isinstance(state, Ended):
-                return None if lost or self._is_to_move() else state
+                return None if lost or self._wants_other_port() else state
             event = event or self._wait_for_event(state)
             before = state
             state, commands = step(before, event, self._retry)
             lost = self._moves and isinstance(state, Ended) and is_lost(event, state)
-            self._tell_of(event, before, state)
+            self._report_transition(event, before, state)
 
-    def _is_to_move(self) -> bool:
-        """Say whether a person wants another port for the service."""
-        outcomes = self.hold.last.outcomes if self.hold.last else ()
+    def _wants_other_port(self) -> bool:
+        """Return whether the answer to the question was another port."""
+        outcomes = self.reserved.last.outcomes if self.reserved.last else ()
         return any(isinstance(one, Declined) and one.moving for one in outcomes)
 
     def _execute(self, commands: tuple[Command, ...]) -> Event | None:
@@ -163,7 +166,7 @@ class Session:
             match command:
                 case TakePort():
                     self._unless_interrupted()
-                    event = self.hold.acquire()
+                    event = self.reserved.acquire()
                 case Start(attempt=attempt, way=way):
                     self._unless_interrupted()
                     event = self._start(attempt, way)
@@ -184,7 +187,7 @@ class Session:
             case Starting():
                 return startup.wait_until_decided(server, self._signals)
             case Serving():
-                return self._until_the_end(server)
+                return self._supervise(server)
             case Stopping(signal=number):
                 return Exited(self._code(server, number))
             case Taking() | Ended():
@@ -193,7 +196,7 @@ class Session:
                 unreachable(state)
 
     def _unless_interrupted(self) -> None:
-        """Go on without a server, unless a signal came while the last one was being stopped."""
+        """Continue without a server, unless a signal came while the last one was being stopped."""
         if self.server is not None and self.server.kill_signal:
             raise SignalReceived(self.server.kill_signal)
         self.interrupts.resume()
@@ -208,7 +211,7 @@ class Session:
         except KeyboardInterrupt:
             raise SignalReceived(signal.SIGINT) from None
         finally:
-            self.interrupts.install(calm=False)
+            self.interrupts.install(deferred=False)
 
     def _progress(self, news: Progress | Outcome) -> None:
         with self._own_screen():
@@ -216,7 +219,7 @@ class Session:
 
     @contextlib.contextmanager
     def _waiting(self, news: WaitProgress) -> Iterator[Callable[[], None]]:
-        """Show a wait; once a server has written, its last line would be drawn over."""
+        """Show a wait; after a server has written, its last line would be drawn over."""
         if self.server is not None:
             self._progress(news)
             yield lambda: None
@@ -225,14 +228,14 @@ class Session:
             yield tick
 
     def _own_screen(self) -> contextlib.AbstractContextManager[None]:
-        """Have the terminal to ourselves: while it is lent, our lines would be stairs."""
-        return self.terminal.ours() if self.terminal else contextlib.nullcontext()
+        """Take the terminal back for a block: in raw mode, lines would be staircased."""
+        return self.terminal.restored() if self.terminal else contextlib.nullcontext()
 
     # -- the server
 
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
-        """Start the server; from here on signals wait for the loop, so that none orphans it."""
-        self.interrupts.install(calm=True)
+        """Start the server; from here on signals are queued, so that none orphans it."""
+        self.interrupts.install(deferred=True)
         self.startup = ServerStart(
             self.launch,
             self.watch,
@@ -280,41 +283,41 @@ class Session:
         if key is not None:
             self.guard.watch(key)
 
-    def _until_the_end(self, server: Server) -> Event:
-        watcher, patience = self.serving or self._watcher(), clock.Deadline(TAKES_IT_WITHIN)
+    def _supervise(self, server: Server) -> Event:
+        watcher, patience = self.serving or self._watcher(), clock.Deadline(HANDOFF_TIMEOUT)
         soon = clock.Deadline(SOON)
         with contextlib.closing(watcher):
             while (code := server.code) is None:
-                seconds, pins = (LOOK_EVERY, ()) if self.hold else (watcher.left, watcher.pins)
+                seconds, pins = (LOOK_EVERY, ()) if self.reserved else (watcher.left, watcher.pins)
                 event = self._signals(server.poll_once(seconds, pins))
                 if event is not None:
                     return event
                 if self._marked == "stopping":
-                    watcher.close()  # Ctrl-C: that it accepts no more is what was asked for
-                elif not self.hold:
-                    patience = clock.Deadline(TAKES_IT_WITHIN)
-                    self._look_after(watcher)
+                    watcher.close()  # Ctrl-C: the server is expected to accept no more
+                elif not self.reserved:
+                    patience = clock.Deadline(HANDOFF_TIMEOUT)
+                    self._check_serving(watcher)
                 elif patience.passed or self.watch.latest().owner is not None:
-                    self.hold.release()  # it has what its reloader asked for; ours has to go
+                    self.reserved.release()  # its reloader has the requested socket
         server.close()
         if not soon.passed and self.startup is not None:
             self.handoff.collect()
-            self.startup.say_refused(code)
+            self.startup.report_refused(code)
         return Exited(code)
 
     def _watcher(self) -> ServingWatcher:
-        """Watch who has the port, from before it is said to be ready: then any of them may exit."""
-        from devports.run.serving import ServingWatcher  # no sooner than it is of use
+        """Watch the holders of the port before ready is reported: any may exit after that."""
+        from devports.run.serving import ServingWatcher  # not before it is needed
 
         owned, ends = self.startup and self.startup.owned, self.launch.endpoints
         served = owned.endpoint if owned else ends[0]
         watcher = ServingWatcher(self.machine, self.service, ends, self.family, served)
-        watcher.look()
+        watcher.check()
         return watcher
 
-    def _look_after(self, watcher: ServingWatcher) -> None:
-        """Look at the serving server, if it is time; write down and say what has become of it."""
-        news = watcher.look()
+    def _check_serving(self, watcher: ServingWatcher) -> None:
+        """Check the ready server if it is due; record and report a change."""
+        news = watcher.check()
         if news is not None:
             self._mark("serving", stalled=watcher.stalled)
             self.tell(news)
@@ -323,11 +326,11 @@ class Session:
         try:
             return server.code_after(number)
         except DevportsError:
-            self.server = None  # there is nothing more to be done about it
+            self.server = None  # nothing more can be done about it
             raise
 
     def _stop_server(self) -> None:
-        """End whatever of the server is left; nothing happens if nothing is."""
+        """Stop all processes that are left of the server, if any."""
         if self.server is not None:
             self.handoff.refuse_requests()
             ready = self.startup is not None and self.startup.owned is not None
@@ -336,7 +339,7 @@ class Session:
     # -- signals, records, words
 
     def _signals(self, numbers: list[int]) -> Event | None:
-        """Turn signals to us into an event; a first Ctrl-C is the server's own business."""
+        """Turn signals into an event; the first Ctrl-C is handled by the server alone."""
         keys = self.server.keys if self.server else ()
         if self.terminal is None and signal.SIGINT in numbers and terminal_interrupts_the_server():
             keys, numbers = [signal.SIGINT], [n for n in numbers if n != signal.SIGINT]
@@ -351,20 +354,20 @@ class Session:
         return None
 
     def _mark(self, state: RunState, *, stalled: bool = False) -> None:
-        """Write into our record how far we are, and who would be left if we were killed."""
+        """Write the state, and the server that would be orphaned by a SIGKILL, into the record."""
         self._marked = state
         server = self.server and self.machine.key(self.server.process.pid)
         self.records.mark(self.launch.record.replace(state=state, server=server, stalled=stalled))
 
     def tell(self, happening: RunEvent) -> None:
-        """Say what happens, on a line of its own: editors look for it at the start of one."""
+        """Report an event on a line of its own: editors match it at the start of a line."""
         with self._own_screen():
             if self.server is not None and self.server.relay.midline:
-                with contextlib.suppress(OSError):  # our reader has gone
+                with contextlib.suppress(OSError):  # the reader is closed
                     os.write(2, b"\n")
             self._tell(happening)
 
-    def _tell_of(self, event: Event, before: State, after: State) -> None:
+    def _report_transition(self, event: Event, before: State, after: State) -> None:
         name, endpoint, startup = self.service.name, self.launch.endpoints[0], self.startup
         if isinstance(before, Starting) and startup is not None:
             self._remember(event, startup)
@@ -374,8 +377,8 @@ class Session:
             case HoldInTheWay(waited), Starting() if isinstance(before, Starting):
                 self.tell(HandoffFailed(name, before.way, waited))
             case Ready(), Serving():
-                self.hold.release()
-                self.handoff.rest()
+                self.reserved.release()
+                self.handoff.mute()
                 self._mark("serving")
                 self.serving = self._watcher()
                 if startup and startup.owned:
@@ -391,11 +394,11 @@ class Session:
                 return
 
     def _remember(self, event: Event, start: ServerStart) -> None:
-        """Note how our hold and this command get along, where its start has shown it."""
-        memory, facts, met = self._memory, start.facts, self._met
+        """Store whether this command works with the reservation, if its start has shown that."""
+        memory, facts, met = self._memory, start.facts, self._last_facts
         match event:
             case HoldInTheWay():
-                self._met = facts
+                self._last_facts = facts
             case Ready() if start.way == "bare":
                 memory.note("bare" if met is not None or memory.shown == "bare" else "")
             case Ready() if start.released in ("socket", "hook"):
@@ -406,6 +409,6 @@ class Session:
                 memory.note("alike")
                 self.tell(EndedAlike(self.service.name))
             case Exited(code) if memory.shown == "beside" and 0 < code < BY_SIGNAL:
-                memory.note("")  # it was taken to be its own doing, which may not be so
+                memory.note("")  # the failure was attributed to the command, which may be wrong
             case _:
                 return

@@ -1,6 +1,6 @@
-"""One start, from the spawn until it is decided by `core.start_outcome` from what is seen here.
+"""One start, from the spawn until `core.start_outcome` decides it from the facts collected here.
 
-Ready means owned: a process of our own tree listens on our endpoints, whoever else may.
+Ready means owned: a process of the server listens on its endpoints, whatever else listens.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from errno import EADDRINUSE
 
 from devports.core.bind_errors import match_bind_failure
 from devports.core.command_line import debugger_of, is_shell
-from devports.core.containers import shown
+from devports.core.containers import with_forwarders
 from devports.core.handoff import refused_elsewhere
 from devports.core.recovery import (
     BindRefused,
@@ -29,7 +29,7 @@ from devports.core.value import unreachable
 from devports.core.verdict import all_bindable, covers
 from devports.exitcodes import TAKEN_AGAIN
 from devports.freeing.bindable import sockets_on
-from devports.run.readiness import answer, is_good, knock
+from devports.run.readiness import http_status, is_good, open_probe
 from devports.run.server import LOOK_EVERY, ProgramWatcher
 from devports.system import clock
 from devports.system.clock import Deadline
@@ -50,27 +50,29 @@ if TYPE_CHECKING:
     from devports.system import Machine
 
 
-SAY_AFTER = 3.0
-"""Seconds until it is said that a server only holds its port, or listens elsewhere."""
-SAY_EVERY = 1.0
-"""Seconds between looks for that, which ask for all processes of ours."""
+REPORT_AFTER = 3.0
+"""Seconds until it is reported that a server only binds its port, or listens elsewhere."""
+REPORT_EVERY = 1.0
+"""Seconds between scans for that, which read all processes of the server."""
 UNFIT_FOR = 1.0
-"""Seconds that a socket has to be without an address and the options that our hold asks for."""
+"""Seconds for which a socket has to lack an address and the options that the reservation needs."""
 GONE_FOR = 0.5
-"""Seconds that a process of it has ended before that is said, and not the end of the whole."""
+"""Seconds until the exit of a process is reported, if the server itself has not exited."""
 ANSWER_WITHIN = 0.5
 ASK_EVERY = 0.5
-ASK_AGAIN = 0.5
-"""Seconds until a socket that was nobody's of ours is looked up again: a look walks /proc."""
+LOOKUP_EVERY = 0.5
+"""Seconds until a foreign socket is looked up again: a look-up walks /proc."""
 LIST_EVERY = 0.25
-"""Seconds between two whole tables, for which the kernel walks all its sockets, while who listens
-stays the same: that it looks up."""
+"""Seconds between two complete tables while the listeners stay the same.
+
+For a complete table the kernel walks all its sockets; listeners are looked up.
+"""
 
 
 class ServerStart:
-    """What is seen and heard of one start, which gets its port by `way`.
+    """The facts of one start, with handoff mode `way`.
 
-    `proven`: its command has come up beside our hold before.
+    `proven`: its command has come up beside the reservation before.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class ServerStart:
         proven: bool = False,
     ) -> None:
         self._launch, self._watch, self._handoff = launch, watch, handoff
-        self._machine, self._hold = handoff.machine, handoff.hold
+        self._machine, self._reserved = handoff.machine, handoff.reserved
         self._service, self._tell = launch.service, tell
         self._programs = ProgramWatcher(handoff.machine, handoff.family)
         self._scheme = launch.handed.scheme if way == "fd" and launch.handed else ""
@@ -96,47 +98,45 @@ class ServerStart:
             held=way != "bare",
             another_way=way != "bare" and "bare" in launch.retry.ways,
             proven=proven,
-            may_free=self._hold.may_free,
+            may_free=self._reserved.may_free,
             starts_left=attempt < launch.retry.attempts,
         )
         self._had = self._freed = False
         self._beside, self._since = (False, "none"), clock.monotonic()
         self._spared: dict[tuple[int, ...], bool] = {}
-        self._below_gone = clock.Lasting(GONE_FOR)
-        self._unfit, self._was_unfit = clock.Lasting(UNFIT_FOR), False
+        self._below_gone = clock.SteadyCondition(GONE_FOR)
+        self._unfit, self._was_unfit = clock.SteadyCondition(UNFIT_FOR), False
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
             Deadline(0),
-            SAY_AFTER,
+            REPORT_AFTER,
         )
         self._visit: net.socket | None = None
         self._said: set[str] = set()
         self._released_at: float | None = None
         self.released: WhyReleased | None = None
-        """Why our hold was let go beside the living server; None if it was not."""
+        """Why the reservation was released for the running server; None if it was not."""
         self.facts = self._fixed
-        """What was known last."""
+        """The last facts."""
         self.status: int | None = None
-        """The last answer to `ready.http`: 0 for none, None where none was asked for."""
+        """The last status for `ready.http`: 0 for no response, None if none was requested."""
         self.unsaid = False
-        """Whether it has its port, and its output did not show `ready.log` yet."""
+        """Whether it has its port, but its output has not contained `ready.log` yet."""
         self.failure: BindFailure | None = None
-        """What the server said of its port, if it complained."""
+        """The bind error in the server's output, if there was one."""
         self.owned: ServerReady | None = None
-        """The news of a server that is ready. To be told when nothing of the port is ours."""
+        """The event of a ready server, to be reported after the reservation is closed."""
         self.seen = PortOwnership(None, launch.endpoints, bound=False, other_sockets=())
-        """What was seen of the port last, to explain a server that never got ready."""
+        """The last state of the port, to explain a server that was never ready."""
 
     def check_output(self, text: str) -> None:
-        """Take note of output that may say that the port is taken: a hint."""
-        ports = {endpoint.port for endpoint in self._launch.everything}
-        found = match_bind_failure(text, ports)
-        self.failure = self.failure or found
+        """Note output that may be a bind error on this port: a hint, not a fact."""
+        self.failure = self.failure or match_bind_failure(text, self._launch.ports)
 
     def wait_until_decided(
         self, server: Server, signals: Callable[[list[int]], Event | None]
     ) -> Event:
-        """Watch `server` until its start is decided, or a signal decides otherwise."""
+        """Poll `server` until its start is decided, or a signal decides otherwise."""
         try:
             while True:
                 event = signals(server.poll_once(LOOK_EVERY)) or self._decided(server)
@@ -147,12 +147,12 @@ class ServerStart:
                 self._visit.close()
 
     def _decided(self, server: Server) -> Event | None:
-        """Look, and do what is to be done; return what became of the start, None if it goes on."""
-        facts = self.facts = self._look(server)
+        """Collect the facts and act on them; return the outcome, None if the start continues."""
+        facts = self.facts = self._collect(server)
         outcome = decide(facts)
         match outcome:
             case "wait":
-                self._say(server)
+                self._report(server)
             case "release":
                 self._release(server)
             case "free-beside":
@@ -162,7 +162,7 @@ class ServerStart:
                 self.owned = self._news(server)
                 return Ready()
             case "ended":
-                self.say_refused(facts.code or 0)
+                self.report_refused(facts.code or 0)
                 return Exited(facts.code or 0)
             case "without-hold":
                 return HoldInTheWay(facts.elapsed if facts.code is None else 0.0)
@@ -171,24 +171,24 @@ class ServerStart:
             case "taken-again":
                 return GivenUp("retries-exhausted")
             case "shared":
-                return self._given_up(GivenUp("port-shared"))
+                return self._name_holders(GivenUp("port-shared"))
             case "moved":
-                return self._given_up(GivenUp("moved"))
+                return self._name_holders(GivenUp("moved"))
             case "bound-only" | "not-ready":
-                return self._given_up(GivenUp("not-ready"))
+                return self._name_holders(GivenUp("not-ready"))
             case _:
                 unreachable(outcome)
         return None
 
     # -- the facts
 
-    def _look(self, server: Server) -> StartFacts:
+    def _collect(self, server: Server) -> StartFacts:
         code = server.code
         if code is not None:
-            self._hear_the_rest(server)
+            self._read_rest(server)
         late = code is not None or server.elapsed >= self._fixed.timeout
         now = self._watch.ownership() if late else self._watch.latest()
-        self._programs.look(self._hellos)
+        self._programs.scan(self._hellos)
         serves = code is None and self._serves(now, server)
         own, foreign = now.own(serves=serves), now.foreign
         if code is not None and foreign == "none" and self.way == "bare" and self._is_refused():
@@ -204,17 +204,17 @@ class ServerStart:
             foreign_for=self._foreign_for(own in ("some", "listen"), foreign),
             elapsed=server.elapsed,
             released_at=self._released_at,
-            hold=bool(self._hold) and not now.queueing,  # what it inherited listens without us
+            hold=bool(self._reserved) and not now.queueing,  # an inherited socket listens
             hooked=self._programs.is_hooked(self._hellos),
             hint=self.failure is not None,
             freed=self._freed,
             **self._told_by_hooks(),
         )
         self.seen = now
-        return self._look_closer(facts, now)
+        return self._add_costly(facts, now)
 
-    def _look_closer(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
-        """Add the facts that cost more, where they count."""
+    def _add_costly(self, facts: StartFacts, now: PortOwnership) -> StartFacts:
+        """Add the expensive facts, where they matter."""
         if facts.code is not None or facts.own in ("some", "listen"):
             return facts
         if facts.foreign != "none" and (facts.foreign_for >= TAKEN_FOR or facts.out_of_time):
@@ -226,15 +226,15 @@ class ServerStart:
             self.seen = now.replace(elsewhere=there)
             words = self._launch.argv
             told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
-            facts = facts.replace(elsewhere=bool(there), told=told)
+            facts = facts.replace(elsewhere=bool(there), port_in_command=told)
         return facts
 
     def _elsewhere(self) -> tuple[Endpoint, ...]:
-        """Return where it may have gone: not its further ports, nor what its debugger listens on.
+        """Return other ports it listens on, without its additional ports and its debugger's.
 
         The adapter of debugpy has a port of its own that the system chose.
         """
-        debugger, known = debugger_of(self._launch.argv), self._launch.everything
+        debugger, known = debugger_of(self._launch.argv), self._launch.all_endpoints
         first, last = self._machine.ephemeral() if debugger else (0, 0)
         others = {end.port for end in (*known, *((debugger,) if debugger else ()))}
         there = self._watch.elsewhere()
@@ -244,22 +244,25 @@ class ServerStart:
     def _hellos(self) -> Mapping[int, HookHello]:
         return self._handoff.hooks.hellos if self._handoff.hooks else {}
 
-    def _told_by_hooks(self) -> dict[str, bool]:
-        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        ports = {endpoint.port for endpoint in self._launch.everything}
-        ours = [bind for bind in failed if bind.endpoint.port in ports]
-        refused = any(bind.errno == EADDRINUSE for bind in ours)
-        return {"refused": refused, "elsewhere_refused": len(failed) > len(ours)}
+    @property
+    def _failed_binds(self) -> Sequence[FailedBind]:
+        return self._handoff.hooks.failed_binds if self._handoff.hooks else ()
 
-    def _hear_the_rest(self, server: Server) -> None:
-        """Take what an ended server has said last."""
+    def _told_by_hooks(self) -> dict[str, bool]:
+        failed = self._failed_binds
+        own = [bind for bind in failed if bind.endpoint.port in self._launch.ports]
+        refused = any(bind.errno == EADDRINUSE for bind in own)
+        return {"refused": refused, "elsewhere_refused": len(failed) > len(own)}
+
+    def _read_rest(self, server: Server) -> None:
+        """Read the last output and reports of a server that has exited."""
         server.close()
         for text in server.relay.tails():
             self.check_output(text)
         self._handoff.collect()
 
     def _foreign_for(self, listens: bool, foreign: str) -> float:
-        """Return how long somebody else has been there, beside a server that listens or not."""
+        """Return for how many seconds another process has had the port, in the same situation."""
         if (listens, foreign) != self._beside:
             self._beside, self._since = (listens, foreign), clock.monotonic()
         return 0.0 if foreign == "none" else clock.monotonic() - self._since
@@ -267,28 +270,30 @@ class ServerStart:
     def _is_spared(self, now: PortOwnership) -> bool:
         inodes = tuple(socket.inode for socket in now.other_sockets)
         if inodes not in self._spared:
-            self._spared[inodes] = self._hold.is_spared(OwnSockets(self._hold, self._watch))
+            self._spared[inodes] = self._reserved.is_spared(OwnSockets(self._reserved, self._watch))
         return self._spared[inodes]
 
     def _is_unfit(self) -> bool:
-        """Say whether it has had a socket for a while that cannot be bound beside our hold."""
+        """Return whether it has long had a socket that cannot be bound beside the reservation."""
         if self._next_unfit.passed:
             self._next_unfit = Deadline(UNFIT_FOR)
             self._was_unfit = self._machine.unfit([key.pid for key in self._programs.members])
-        return self._unfit.has(self._was_unfit)
+        return self._unfit.update(self._was_unfit)
 
     def _is_refused(self) -> bool:
-        """Say whether a bind fails now."""
-        findings = inspect_ports(self._machine, self._launch.everything, ours=self._hold.inodes)
+        """Return whether a bind fails now."""
+        findings = inspect_ports(
+            self._machine, self._launch.all_endpoints, ours=self._reserved.inodes
+        )
         return not all_bindable(findings)
 
     def _serves(self, now: PortOwnership, server: Server) -> bool:
-        """Say whether it does what `ready` asks for; somebody else beside it might answer."""
+        """Return whether the conditions of `ready` are met, by no other listener."""
         others = now.foreign == "listen"
         if not (others if self._fixed.any_owner and others else now.owner and not others):
             return False
-        self._hold.settle(now.unserved)
-        self.unsaid = not server.relay.said
+        self._reserved.confirm(now.unserved)
+        self.unsaid = not server.relay.log_seen
         if self.unsaid:
             return False
         if self._service.ready.http:
@@ -296,7 +301,7 @@ class ServerStart:
         return not now.queueing or self._accepts(self._served(now), now.waiting)
 
     def _served(self, now: PortOwnership) -> Endpoint:
-        """Return where it is reached: on several addresses one of them will do."""
+        """Return the endpoint to reach it on: any of several addresses will do."""
         there = (end for end in self._launch.endpoints if now.owner and end not in now.unserved)
         return next(there, self._launch.endpoints[0])
 
@@ -312,32 +317,32 @@ class ServerStart:
         )
 
     def _accepts(self, endpoint: Endpoint, waiting: int) -> bool:
-        """Say whether a connection of ours was accepted: it is in the queue until then."""
+        """Return whether a probe connection was accepted: until then it is in the queue."""
         if self._visit is None:
             if self._next_question.passed:
                 self._next_question = Deadline(ASK_EVERY)
-                self._visit = knock(endpoint)
+                self._visit = open_probe(endpoint)
             return False
         if not waiting:
             self._visit.close()
         return not waiting
 
     def _answers(self, endpoint: Endpoint) -> bool:
-        """Ask over HTTP, now and then: every question is a line in the server's log."""
+        """Request `ready.http`, not too often: each request is a line in the server's log."""
         if not self._next_question.passed:
             return False
         self._next_question = Deadline(ASK_EVERY)
         path = self._service.ready.http
-        self.status = answer(endpoint, path, seconds=ANSWER_WITHIN)
+        self.status = http_status(endpoint, path, seconds=ANSWER_WITHIN)
         return is_good(self.status)
 
-    # -- what is done beside a living server
+    # -- actions while the server runs
 
     def _release(self, server: Server) -> None:
-        """Let our hold go: it may be that which the server meets, and it may try again."""
+        """Release the reservation: it may be what blocks the server, which may retry."""
         facts = self.facts
         why: WhyReleased = next(self._reasons(facts), "silence")
-        self._hold.release()
+        self._reserved.release()
         self.released, self._released_at = why, server.elapsed
         line = self.failure.line if self.failure else ""
         ends = self._launch.endpoints
@@ -353,78 +358,76 @@ class ServerStart:
             yield "line"
 
     def _free_beside(self, server: Server) -> Event | None:
-        """Free the port of somebody else, while our server goes on and may get it any moment."""
+        """Stop the other holder while the server runs, which may get the port at any moment."""
         self._freed, begun = True, clock.monotonic()
         keep = self.way != "bare" and self._released_at is None
-        left = self._handoff.free_beside(OwnSockets(self._hold, self._watch), keep=keep)
+        left = self._handoff.free_beside(OwnSockets(self._reserved, self._watch), keep=keep)
         server.answering += clock.monotonic() - begun
         now = self._watch.ownership()
         if now.owner is not None or now.bound or (left and left.code == TAKEN_AGAIN):
-            return None  # it has its port, or somebody was quicker and is looked at anew
+            return None  # it has its port, or another process took it and is examined next
         return left
 
-    def _given_up(self, event: Event) -> Event:
-        """Look who else is there, to name them."""
+    def _name_holders(self, event: Event) -> Event:
+        """Look up the other holders, to name them."""
         if self.seen.other_sockets:
             found = self._machine.holding(self.seen.other_sockets, thorough=False)
-            self.seen = self.seen.replace(others=shown(found))
+            self.seen = self.seen.replace(others=with_forwarders(found))
         return event
 
-    # -- what is said meanwhile
+    # -- reports while waiting
 
-    def _say(self, server: Server) -> None:
-        """Say, after a while, what it does instead of listening on its port."""
-        if self.way == "hook" and self._hold and self._programs.is_strange(self._hellos):
-            self._hold.share()  # it cannot ask: it has to bind beside us
+    def _report(self, server: Server) -> None:
+        """Report, after a while, what it does instead of listening on its port."""
+        if self.way == "hook" and self._reserved and self._programs.has_unhooked(self._hellos):
+            self._reserved.allow_reuse()  # it has no hook: it binds beside the reservation
         now, elapsed = self.seen, server.elapsed
         if now.owner is not None:
             return
-        self._say_ended_below()
+        self._report_exited_child()
         if elapsed < self._next_words:
             return
-        self._next_words = elapsed + SAY_EVERY
+        self._next_words = elapsed + REPORT_EVERY
         if now.bound:
-            self._say_bound()
+            self._report_bound()
         elif "elsewhere" not in self._said and (there := self._elsewhere()):
             self._said.add("elsewhere")
             ends = self._launch.endpoints
             self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
 
     def _refused_elsewhere(self) -> FailedBind | None:
-        failed = self._handoff.hooks.failed_binds if self._handoff.hooks else ()
-        return refused_elsewhere(failed, {end.port for end in self._launch.everything})
+        return refused_elsewhere(self._failed_binds, self._launch.ports)
 
-    def _say_ended_below(self) -> None:
-        """Say by which other port a process of the living server has ended, a reloader's child."""
+    def _report_exited_child(self) -> None:
+        """Report the other port whose failed bind ended a child of a running reloader."""
         bind = self._refused_elsewhere()
         gone = bind is not None and self._programs.has_ended(bind.pid)
-        if self._below_gone.has(gone) and bind is not None:
-            self._say_held(bind.endpoint, bind.errno, None)
+        if self._below_gone.update(gone) and bind is not None:
+            self._report_held(bind.endpoint, bind.errno, None)
 
-    def say_refused(self, code: int) -> None:
-        """Say by which other port the server has ended, and who has that of its debugger."""
+    def report_refused(self, code: int) -> None:
+        """Report the port whose failed bind ended the server, and the holder of its debugger's."""
         if not 0 < code <= BY_SIGNAL:
             return
         if (bind := self._refused_elsewhere()) is not None:
-            self._say_held(bind.endpoint, bind.errno, code)
+            self._report_held(bind.endpoint, bind.errno, code)
         debugger = debugger_of(self._launch.argv)
-        ours = {end.port for end in self._launch.everything}
-        if debugger is not None and debugger.port not in ours:
-            self._say_held(debugger, 0, code)
+        if debugger is not None and debugger.port not in self._launch.ports:
+            self._report_held(debugger, 0, code)
 
-    def _say_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
-        """Say it once; a debugger's port, of which no bind has failed, only if somebody has it."""
+    def _report_held(self, endpoint: Endpoint, errno: int, code: int | None) -> None:
+        """Report it once; a debugger's port without a failed bind only if it is in use."""
         holder = holder_at(self._machine, endpoint) if errno in (0, EADDRINUSE) else None
         if str(endpoint) in self._said or (holder is None and not errno):
             return
         self._said.add(str(endpoint))
         self._tell(BindRefused(self._service.name, endpoint, holder, errno, code))
 
-    def _say_bound(self) -> None:
-        """Say who has the socket without listening: it is starting, or its worker has ended."""
+    def _report_bound(self) -> None:
+        """Report the process that has bound only: it is starting, or its worker has exited."""
         holders = self._watch.holders()
         holder = self._machine.process(holders[-1].pid) if holders else None
-        ended = self._programs.ended_below(holders[0]) if len(holders) == 1 else None
+        ended = self._programs.exited_child(holders[0]) if len(holders) == 1 else None
         kind = "starting" if ended is None else "ended"
         if holder is not None and kind not in self._said:
             self._said |= {kind, "starting"}
@@ -433,35 +436,35 @@ class ServerStart:
 
 
 class OwnSockets:
-    """The inodes of our own sockets and of our server's, also of those that it makes meanwhile."""
+    """The inodes of the reservation's sockets and of the server's, including later ones."""
 
-    def __init__(self, hold: Reservations, watch: OwnershipWatcher) -> None:
-        self._hold, self._watch = hold, watch
+    def __init__(self, reserved: Reservations, watch: OwnershipWatcher) -> None:
+        self._reserved, self._watch = reserved, watch
 
     def __contains__(self, inode: object) -> bool:
-        return inode in self._hold.inodes or inode in self._watch.own_inodes()
+        return inode in self._reserved.inodes or inode in self._watch.own_inodes()
 
     def __iter__(self) -> Iterator[int]:
-        return iter((*self._hold.inodes, *self._watch.own_inodes()))
+        return iter((*self._reserved.inodes, *self._watch.own_inodes()))
 
     def __len__(self) -> int:
-        return len(self._hold.inodes) + len(self._watch.own_inodes())
+        return len(self._reserved.inodes) + len(self._watch.own_inodes())
 
 
 class OwnershipWatcher:
-    """Looks at the table as often as it is asked; a socket's holder is looked up only once."""
+    """Reads the socket table at each call; the holder of a socket is looked up only once."""
 
     def __init__(
         self,
         machine: Machine,
         endpoints: Sequence[Endpoint],
         family: ServerProcessTree,
-        hold: Reservations,
+        reserved: Reservations,
     ) -> None:
         self._machine = machine
         self._endpoints = endpoints
         self._ports = {endpoint.port for endpoint in endpoints}
-        self._family, self._hold = family, hold
+        self._family, self._reserved = family, reserved
         self._known: dict[int, Holder] = {}
         self._missed: dict[int, Deadline] = {}
         self._last: PortOwnership | None = None
@@ -469,19 +472,19 @@ class OwnershipWatcher:
         self._due = Deadline(0)
 
     def latest(self) -> PortOwnership:
-        """Return what `ownership` does, for a loop: while the same ones listen, the last answer."""
+        """Return `ownership`, cached while the same sockets listen."""
         listeners = self._machine.listening_on(self._ports).sockets
-        basis = (listeners, self._hold.inodes, self._hold.given, self._hold.queueing)
+        basis = (listeners, self._reserved.inodes, self._reserved.given, self._reserved.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
             self._last, self._basis = self.ownership(), basis
             self._due = Deadline(LIST_EVERY)
         return self._last
 
     def ownership(self) -> PortOwnership:
-        """Return who has our endpoints. What we handed over counts once our server has it too."""
-        for inode in self._hold.given:  # what we gave it is its own the moment that it takes it
+        """Return the ownership of the endpoints. A passed socket counts once the server has it."""
+        for inode in self._reserved.given:  # a passed socket is the server's as soon as it has it
             self._missed.pop(inode, None)
-        here, given, queueing = self._here(), self._hold.given, self._hold.queueing
+        here, given, queueing = self._here(), self._reserved.given, self._reserved.queueing
         mine = {socket: owner for socket in here if (owner := self._owner(socket)) is not None}
         listening = [socket for socket in mine if socket.state == "LISTEN"]
         queues = [socket.queue for socket in listening if socket.inode in queueing]
@@ -493,26 +496,26 @@ class OwnershipWatcher:
                 if not any(covers(socket, endpoint) is not False for socket in listening)
             ),
             bound=len(mine) > len(listening),
-            inherited=all(s.inode in self._hold.inherited for s in mine if s.state != "LISTEN"),
+            inherited=all(s.inode in self._reserved.inherited for s in mine if s.state != "LISTEN"),
             other_sockets=tuple(s for s in here if s not in mine and s.inode not in given),
             queueing=bool(queues),
             waiting=sum(queues),
         )
 
     def _here(self) -> list[Socket]:
-        ours = set(self._hold.inodes) - set(self._hold.given)
+        reserved = set(self._reserved.inodes) - set(self._reserved.given)
         return [
             socket
             for socket in sockets_on(self._machine, self._endpoints)
-            if socket.state in ("LISTEN", "BOUND") and socket.inode not in ours
+            if socket.state in ("LISTEN", "BOUND") and socket.inode not in reserved
         ]
 
     def own_inodes(self) -> list[int]:
-        """Return the sockets of our tree on the endpoints, as it is now."""
+        """Return the sockets of the server on the endpoints, from a fresh table."""
         return [socket.inode for socket in self._here() if self._owner(socket) is not None]
 
     def holders(self) -> list[ProcessKey]:
-        """Return every process of ours that has an endpoint open, eldest first, devports not."""
+        """Return the server's processes that have an endpoint open, oldest first, not devports."""
         sockets = [s for s in self._here() if self._owner(s) is not None]
         found = self._machine.holding(sockets, thorough=True)
         keys = [holder.process.key for holder in found.holders if self._is_servers(holder)]
@@ -522,14 +525,14 @@ class OwnershipWatcher:
         return holder.process.key != self._family.me and self._family.owns(holder)
 
     def elsewhere(self) -> tuple[Endpoint, ...]:
-        """Return where our tree listens beside our ports: a server may have gone there."""
+        """Return the other endpoints the server listens on: it may have moved there."""
         found = self._machine.listening([key.pid for key in self._family.members()])
         return tuple(s.local for s in found if s.local.port not in self._ports)
 
     def _owner(self, socket: Socket) -> Holder | None:
-        """Return the holder in our tree, None if it is a stranger's or cannot be read.
+        """Return the holder in the server's tree, None for another process or an unreadable one.
 
-        A hit is remembered; a miss for a moment only, since a parent may end while we look.
+        A hit is cached; a miss for a moment only, since a parent may exit during the look-up.
         """
         missed = self._missed.get(socket.inode)
         if socket.inode in self._known or (missed is not None and not missed.passed):
@@ -537,9 +540,9 @@ class OwnershipWatcher:
         found = self._machine.holding((socket,), thorough=False)
         own = [holder for holder in found.holders if self._is_servers(holder)]
         if own:
-            # A shell that has the server's socket from us is not who serves.
+            # A shell that has inherited the socket is not the server.
             served = [holder for holder in own if not is_shell(holder.process)]
             self._known[socket.inode] = (served or own)[0]
         else:
-            self._missed[socket.inode] = Deadline(ASK_AGAIN)
+            self._missed[socket.inode] = Deadline(LOOKUP_EVERY)
         return self._known.get(socket.inode)

@@ -1,11 +1,11 @@
-"""The terminal we were started on, the inner one that the server gets in its place, and signals.
+"""The terminal of devports, the inner one that the server gets instead, and signals.
 
-The inner one does all that a terminal does: echo, lines, Ctrl-C. So while it is lent the real one
-is raw and only carries bytes, and is put back whenever we speak, ask, stop or end. What was typed
-is never looked at but for two keys: interrupt and suspend.
+The inner one does all that a terminal does: echo, lines, Ctrl-C. While the real one is raw, it
+only carries bytes, and its modes are restored whenever devports prints, asks, stops or
+exits. Input is not inspected except for two keys: interrupt and suspend.
 
-While a server runs, signals to devports itself are only collected. Before there is one to take care
-of, a signal ends what we are doing (a look, a question, a wait) at once.
+While a server runs, signals to devports are only queued. Before that, a signal ends the current
+action (an inspection, a prompt, a wait) at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6
-"""Places in the list of tcgetattr(3)."""
+"""Indices in the list of tcgetattr(3)."""
 LINE_ENDS = termios.INLCR | termios.IGNCR | termios.ICRNL
 DISABLED = (b"\0", b"\xff")
 """_POSIX_VDISABLE on Linux and on macOS; no key of a keyboard sends either."""
@@ -38,12 +38,12 @@ OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, s
 STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 WATCHED = (*STOPPING, signal.SIGINT, signal.SIGCHLD, signal.SIGWINCH)
 SUSPENDING = (signal.SIGTSTP, signal.SIGCONT)
-"""Watched beside those where the server has a terminal of its own: else Ctrl-Z stops both of us."""
-QUIET = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
-"""Signals that end nothing."""
+"""Watched as well if the server has its own terminal: else Ctrl-Z stops both processes."""
+HARMLESS = (signal.SIGCHLD, signal.SIGWINCH, *SUSPENDING)
+"""Signals that stop nothing."""
 
 
-def raw(modes: Modes) -> Modes:
+def raw_modes(modes: Modes) -> Modes:
     """Return modes in which every byte passes unchanged, both ways (termios(3), cfmakeraw)."""
     breaks = termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
     made = _by_byte(modes, breaks | LINE_ENDS | termios.IXON, termios.ECHONL)
@@ -52,13 +52,13 @@ def raw(modes: Modes) -> Modes:
     return made
 
 
-def asking(modes: Modes) -> Modes:
-    """Return modes as a question of prompt_toolkit sets them (its input/vt100.py, `raw_mode`)."""
+def prompt_modes(modes: Modes) -> Modes:
+    """Return the modes of a prompt of prompt_toolkit (its input/vt100.py, `raw_mode`)."""
     return _by_byte(modes, termios.IXON | termios.IXOFF | LINE_ENDS)
 
 
 def _by_byte(modes: Modes, without_input: int, without_local: int = 0) -> Modes:
-    """Return modes in which each byte comes by itself, unechoed, and no key is a signal."""
+    """Return modes in which each byte arrives at once, unechoed, and no key is a signal."""
     made = [*modes[:CC], list(modes[CC])]
     made[IFLAG] &= ~without_input
     made[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN | without_local)
@@ -67,36 +67,36 @@ def _by_byte(modes: Modes, without_input: int, without_local: int = 0) -> Modes:
 
 
 class Terminal:
-    """The real one. `modes`: as they were found, and are left."""
+    """The real terminal. `modes`: as found, to be restored."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.modes: Modes = termios.tcgetattr(descriptor)
-        self.lent = False
+        self.is_raw = False
 
-    def lend(self) -> None:
-        """Let the inner terminal do the work of this one."""
+    def make_raw(self) -> None:
+        """Make it raw, so that the inner terminal does the work."""
         if is_foreground(self.descriptor):
-            self.modes = self.modes if self.lent else termios.tcgetattr(self.descriptor)
-            self._set(raw(self.modes))
-            self.lent = True
+            self.modes = self.modes if self.is_raw else termios.tcgetattr(self.descriptor)
+            self._set(raw_modes(self.modes))
+            self.is_raw = True
 
-    def take_back(self) -> None:
-        """Put the modes back. A terminal that has gone needs none."""
-        if self.lent:
-            self.lent = False
+    def restore(self) -> None:
+        """Restore the modes. An error means that the terminal is closed."""
+        if self.is_raw:
+            self.is_raw = False
             self._set(self.modes)
 
     @contextlib.contextmanager
-    def ours(self) -> Iterator[None]:
-        """Have it to ourselves for a moment, to print or to ask."""
-        lent = self.lent
-        self.take_back()
+    def restored(self) -> Iterator[None]:
+        """Take it back for a block, to print or to ask."""
+        lent = self.is_raw
+        self.restore()
         try:
             yield
         finally:
             if lent:
-                self.lend()
+                self.make_raw()
 
     def _set(self, modes: Modes) -> None:
         with contextlib.suppress(termios.error):
@@ -108,8 +108,8 @@ class Terminal:
         return b"" if byte in DISABLED else byte
 
 
-def of_process() -> Terminal | None:
-    """Return the terminal that all three of our streams are, if we are in its foreground."""
+def terminal_of_process() -> Terminal | None:
+    """Return the terminal that stdin, stdout and stderr are, if devports is in its foreground."""
     try:
         names = {os.ttyname(descriptor) for descriptor in (0, 1, 2)}
         terminal = Terminal(0)
@@ -119,17 +119,17 @@ def of_process() -> Terminal | None:
 
 
 class ServerTerminal:
-    """A pseudo-terminal (pty(7)): `ours` is its keyboard and screen, `theirs` the server's."""
+    """A pseudo-terminal (pty(7)): `relay_end` is its screen and keyboard."""
 
     def __init__(self, like: Terminal) -> None:
-        self.ours, self.theirs = os.openpty()
-        termios.tcsetattr(self.theirs, termios.TCSANOW, like.modes)
-        copy_size(like.descriptor, self.ours)
+        self.relay_end, self.server_end = os.openpty()
+        termios.tcsetattr(self.server_end, termios.TCSANOW, like.modes)
+        copy_size(like.descriptor, self.relay_end)
 
     @property
     def signals(self) -> bool:
-        """Whether its keys make signals: a program that reads single keys switches that off."""
-        return bool(termios.tcgetattr(self.ours)[LFLAG] & termios.ISIG)
+        """Whether its keys cause signals: a program that reads single keys switches that off."""
+        return bool(termios.tcgetattr(self.relay_end)[LFLAG] & termios.ISIG)
 
 
 def copy_size(source: int, target: int) -> None:
@@ -139,10 +139,10 @@ def copy_size(source: int, target: int) -> None:
 
 
 def make_controlling() -> None:
-    """Make stdin the terminal of a new session, whose leader we are (TIOCSCTTY).
+    """Make stdin the controlling terminal of a new session (TIOCSCTTY).
 
-    Its signals do what they do by themselves: who started us may ignore them, as a shell lets its
-    background jobs do, and that would be handed on (execve(2)) to a server with its own terminal.
+    Its signals get their default actions: the parent of devports may ignore them, as a shell does
+    for background jobs, and a server with its own terminal would inherit that (execve(2)).
     """
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in OF_TERMINALS:
@@ -153,8 +153,8 @@ def make_controlling() -> None:
 class SignalReceived(KeyboardInterrupt):
     """A signal came while no server was running.
 
-    As Ctrl-C it leaves an event loop whatever that is doing: asyncio catches every other exception
-    of a callback, and what a question is drawn by is one.
+    Like Ctrl-C it leaves an event loop in any state: asyncio catches every other exception of a
+    callback, and a prompt is drawn by one.
     """
 
     def __init__(self, number: int) -> None:
@@ -163,7 +163,7 @@ class SignalReceived(KeyboardInterrupt):
 
 
 class SignalQueue(Wakeup):
-    """Collects signals, or lets them end what we do. A context manager like its base."""
+    """Queues signals, or lets them end the current action. A context manager like its base."""
 
     def __init__(self) -> None:
         super().__init__(self._handle)
@@ -171,46 +171,48 @@ class SignalQueue(Wakeup):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.install(calm=True)
+        self.install(deferred=True)
         return self
 
-    def install(self, *, calm: bool) -> None:
-        """Make the signals ours, again after a question: an event loop takes them for itself.
+    def install(self, *, deferred: bool) -> None:
+        """Install the handlers, again after each prompt: its event loop replaces them.
 
         Args:
-            calm: a server runs, so signals are only collected.
+            deferred: whether signals are only queued, since a server runs.
         """
-        self.calm = calm
+        self.deferred = deferred
         self.take((*WATCHED, *(SUSPENDING if self._suspending else ())))
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if not self.calm and number not in QUIET:
-            self.calm = True  # the first one ends what we do; a second must not end the cleaning
+        if not self.deferred and number not in HARMLESS:
+            self.deferred = (
+                True  # the first one ends the action; a second must not end the clean-up
+            )
             raise SignalReceived(number)
 
     def resume(self) -> None:
-        """Let signals end what we do, those too that came while they were only collected.
+        """Let signals end the current action, including those that are queued.
 
         Raises:
-            SignalReceived: there was one.
+            SignalReceived: one was queued.
         """
-        self.install(calm=False)
-        waiting = [number for number in self.collect() if number not in QUIET]
+        self.install(deferred=False)
+        waiting = [number for number in self.collect() if number not in HARMLESS]
         if waiting:
-            self.calm = True
+            self.deferred = True
             raise SignalReceived(waiting[0])
 
     def suspend(self, *, by_us: bool) -> None:
-        """Say whether a suspend is carried out by us, or does what it does by itself."""
+        """Set whether devports handles a suspend, or the default action applies."""
         self._suspending = by_us
         if by_us:
             self.take(SUSPENDING)
         else:
-            self.give_back(SUSPENDING)
+            self.restore(SUSPENDING)
 
 
 def terminal_interrupts_the_server() -> bool:
-    """Say whether Ctrl-C reaches the server by itself: we are in the foreground of a terminal."""
+    """Return whether Ctrl-C reaches the server directly: devports is in the foreground."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
@@ -222,7 +224,7 @@ def terminal_interrupts_the_server() -> bool:
 
 
 def is_foreground(terminal: int) -> bool:
-    """Say whether a terminal is ours to change: a background job that tried would be stopped."""
+    """Return whether devports may change a terminal: in the background it would be stopped."""
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:

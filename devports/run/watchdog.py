@@ -1,9 +1,9 @@
-"""Who takes care when devports itself is killed: gives the port and the terminal's modes back.
+"""The process that cleans up after SIGKILL: stops the server, restores the terminal's modes.
 
-A death pipe: the guard waits on a pipe whose other end only we have open. When it reads its end
-without a word of farewell, we have died, whatever of. It is a fork of us, so it costs no start;
-forked twice, so it is nobody's child of ours; in a session of its own, so no terminal and no
-editor ends it together with us; and it has nothing else open, so it holds nothing up.
+It waits on a pipe whose other end only devports has open. An end of file without the shutdown
+message means that devports was killed. It is a fork, so it costs no start; forked twice, so it is
+no child of devports; in a session of its own, so no terminal and no editor stops it together with
+devports; and it has no other file open, so it keeps nothing open.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.freeing.bindable import sockets_on
 from devports.run.server import session_of
-from devports.run.terminal import asking, raw
+from devports.run.terminal import prompt_modes, raw_modes
 from devports.system import clock
 from devports.system.signals import send
 
@@ -34,39 +34,39 @@ if TYPE_CHECKING:
 SHUTDOWN_MESSAGE = b"bye\n"
 STEP = 0.05
 KILL_WAIT = 2.0
-ON_ITS_WAY = 0.5
+EXEC_TIMEOUT = 0.5
 """Seconds that a start may take from fork(2) to execve(2)."""
-LONGEST_NEWS = 4096
+MAX_MESSAGE = 4096
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 
 
 class Watchdog:
-    """Our end of the pipe."""
+    """The end of the pipe in devports."""
 
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
 
     def watch(self, server: ProcessKey) -> None:
-        """Say whom to end if we die. The last word counts."""
-        self._say(b"%d %d\n" % (server.pid, server.start))
+        """Set the server to stop if devports is killed, instead of the previous one."""
+        self._send(b"%d %d\n" % (server.pid, server.start))
 
     def dismiss(self) -> None:
-        """Say farewell: we end by ourselves, and have cleaned up."""
-        self._say(SHUTDOWN_MESSAGE)
+        """Send the shutdown message: devports exits after its own clean-up."""
+        self._send(SHUTDOWN_MESSAGE)
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
 
-    def _say(self, news: bytes) -> None:
-        with contextlib.suppress(OSError):  # the guard has been killed: that is its own affair
+    def _send(self, news: bytes) -> None:
+        with contextlib.suppress(OSError):  # the watchdog was killed
             os.write(self._pipe, news)
 
 
 class WatchdogConfig(Frozen):
-    """What a guard is for.
+    """What a watchdog needs.
 
-    `mark` is what everything of this run has in its environment. `terminal`: whose modes are to be
-    put back, None where the server has none of its own in its place.
+    `mark` is the mark in the environment of every process of this run. `terminal`: the one to
+    restore, None if the server has none of its own.
     """
 
     machine: Machine
@@ -77,40 +77,40 @@ class WatchdogConfig(Frozen):
     stop_timeout: float
 
 
-def start_watchdog(duty: WatchdogConfig) -> Watchdog:
-    """Put a guard up.
+def start_watchdog(config: WatchdogConfig) -> Watchdog:
+    """Start a watchdog.
 
-    Call it before anything is open that the guard must not have, and before orphans are adopted:
-    they would come to us, and the guard is one.
+    Call it before a descriptor is open that the watchdog must not inherit, and before orphans are
+    adopted: the watchdog is one.
 
     Raises:
-        DevportsError: the system gives us no process or no descriptor for it.
+        DevportsError: the system has no process or no descriptor for it.
     """
     try:
-        theirs, ours = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
     except OSError as error:
-        raise _not_posted(error) from error
+        raise _start_error(error) from error
     if child:
-        os.close(theirs)
+        os.close(read_end)
         _, status = os.waitpid(child, 0)
         if status:
             number = os.WEXITSTATUS(status) or EAGAIN
-            raise _not_posted(OSError(number, os.strerror(number)))
-        return Watchdog(ours)
+            raise _start_error(OSError(number, os.strerror(number)))
+        return Watchdog(write_end)
     number = 0
     try:
         os.setsid()
         if os.fork() == 0:
-            _watch(duty, theirs)
+            _watch(config, read_end)
     except OSError as error:
         number = error.errno or EAGAIN
     finally:
         os._exit(number)
 
 
-def _not_posted(error: OSError) -> DevportsError:
-    """Return that nothing can be started: the server would be refused a process as well."""
+def _start_error(error: OSError) -> DevportsError:
+    """Return the error: the server would get no process either."""
     few = "raise the process limit (`ulimit -u`) or stop some processes"
     return DevportsError(
         "not-started",
@@ -120,34 +120,34 @@ def _not_posted(error: OSError) -> DevportsError:
     )
 
 
-def _watch(duty: WatchdogConfig, pipe: int) -> None:
-    """Wait for the end, and clean up after a death. Runs in the guard."""
+def _watch(config: WatchdogConfig, pipe: int) -> None:
+    """Wait for the end of the pipe, and clean up after a kill. Runs in the watchdog."""
     signal.set_wakeup_fd(-1)
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
-    screen = -1 if duty.terminal is None else os.dup(duty.terminal.descriptor)
+    screen = -1 if config.terminal is None else os.dup(config.terminal.descriptor)
     _close_all_but(pipe, screen)
     server, farewell = _listen(pipe)
     if farewell:
         return
-    if duty.terminal is not None:
-        _restore(duty.terminal, screen)
+    if config.terminal is not None:
+        _restore(config.terminal, screen)
     if server is None:
-        server = unnamed(duty)
+        server = unreported_server(config)
     if server is not None:
-        _end(duty, server)
+        _stop(config, server)
 
 
 def _restore(terminal: Terminal, screen: int) -> None:
-    """Put the modes back, unless a shell that was quicker has put its own."""
+    """Restore the modes, unless a shell has set its own first."""
     with contextlib.suppress(termios.error):
-        if termios.tcgetattr(screen) in (raw(terminal.modes), asking(terminal.modes)):
+        if termios.tcgetattr(screen) in (raw_modes(terminal.modes), prompt_modes(terminal.modes)):
             termios.tcsetattr(screen, termios.TCSANOW, terminal.modes)
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close what was inherited: a pipe or a socket that we keep open would outlive its owner."""
+    """Close inherited descriptors: a pipe or socket kept open here would outlive its owner."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -158,10 +158,10 @@ def _close_all_but(*kept: int) -> None:
 
 
 def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
-    """Return the server that was named last, and whether we were sent away in peace."""
+    """Return the last server named, and whether the shutdown message came."""
     news = b""
-    while part := os.read(pipe, LONGEST_NEWS):
-        news = (news + part)[-LONGEST_NEWS:]
+    while part := os.read(pipe, MAX_MESSAGE):
+        news = (news + part)[-MAX_MESSAGE:]
     lines = news.split(b"\n")[:-1]
     if lines and lines[-1] + b"\n" == SHUTDOWN_MESSAGE:
         return None, True
@@ -169,56 +169,57 @@ def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
     return (ProcessKey(int(words[0]), int(words[1])) if words else None), False
 
 
-def _end(duty: WatchdogConfig, server: ProcessKey) -> None:
-    """Ask all of them to end, and kill those that have not in time."""
-    _signal(duty, server, duty.stop_signal)
-    _signal(duty, server, signal.SIGCONT)  # what is stopped could not even begin to end
-    deadline = clock.Deadline(duty.stop_timeout)
-    while left(duty, server) and not deadline.passed:
+def _stop(config: WatchdogConfig, server: ProcessKey) -> None:
+    """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
+    _signal(config, server, config.stop_signal)
+    _signal(config, server, signal.SIGCONT)  # a stopped process cannot handle a signal
+    deadline = clock.Deadline(config.stop_timeout)
+    while remaining(config, server) and not deadline.passed:
         clock.pause(STEP)
     last = clock.Deadline(KILL_WAIT)
-    while left(duty, server) and not last.passed:
-        _signal(duty, server, signal.SIGKILL)
+    while remaining(config, server) and not last.passed:
+        _signal(config, server, signal.SIGKILL)
         clock.pause(STEP)
 
 
-def _signal(duty: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in left(duty, server):
-        send(duty.machine, key, number)
+def _signal(config: WatchdogConfig, server: ProcessKey, number: int) -> None:
+    for key in remaining(config, server):
+        send(config.machine, key, number)
 
 
-def left(duty: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
-    """Return who of a server is still there, seen from outside: nobody is below us any more.
+def remaining(config: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
+    """Return the remaining processes of a server, found from outside the process tree.
 
-    What descends from it, what is in its session if that was its own, and who has the port and our
-    mark in its environment, wherever it has gone. The server first, each once; who only waits to be
-    reaped is gone.
+    Its descendants, the members of its session if it has its own, and the holders of the port with
+    the mark in their environment, wherever they are. The server first, each once, without zombies.
     """
-    machine = duty.machine
+    machine = config.machine
     tree = (
         [server.pid, *machine.descendants(server.pid)] if machine.key(server.pid) == server else []
     )
-    everybody = machine.descendants(1) if duty.terminal is not None else []
-    session = [pid for pid in everybody if session_of(pid) == server.pid]
-    pids = dict.fromkeys((*tree, *session, *_marked_holders(duty)))
+    all_pids = machine.descendants(1) if config.terminal is not None else []
+    session = [pid for pid in all_pids if session_of(pid) == server.pid]
+    pids = dict.fromkeys((*tree, *session, *_marked_holders(config)))
     found = [process for pid in pids if (process := machine.process(pid)) is not None]
     return [process.key for process in found if process.state not in "ZX"]
 
 
-def _marked_holders(duty: WatchdogConfig) -> list[int]:
-    sockets = sockets_on(duty.machine, duty.endpoints)
-    found = duty.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
-    marked = (MARK, duty.mark)
-    return [holder.process.pid for holder in found.holders if marked in holder.process.marks]
+def _marked_holders(config: WatchdogConfig) -> list[int]:
+    sockets = sockets_on(config.machine, config.endpoints)
+    found = config.machine.holding(sockets, thorough=True) if sockets else HolderSearch()
+    marked = (MARK, config.mark)
+    return [
+        holder.process.pid for holder in found.holders if marked in holder.process.environment_marks
+    ]
 
 
-def unnamed(duty: WatchdogConfig) -> ProcessKey | None:
-    """Return a server of which nobody was told, since we died just when it was started.
+def unreported_server(config: WatchdogConfig) -> ProcessKey | None:
+    """Return a server whose start was not reported because devports was killed just then.
 
-    It has our mark; for a moment it may still be on its way from fork(2) to execve(2).
+    It has the mark; for a moment it may still be between fork(2) and execve(2).
     """
-    deadline = clock.Deadline(ON_ITS_WAY)
-    while not (pids := duty.machine.processes_with_mark(duty.mark)) and not deadline.passed:
+    deadline = clock.Deadline(EXEC_TIMEOUT)
+    while not (pids := config.machine.processes_with_mark(config.mark)) and not deadline.passed:
         clock.pause(0.02)
-    keys = [key for pid in pids if (key := duty.machine.key(pid)) is not None]
+    keys = [key for pid in pids if (key := config.machine.key(pid)) is not None]
     return min(keys, key=lambda key: (key.start, key.pid), default=None)

@@ -1,4 +1,4 @@
-"""The machine: what is bound, who has it, and the one place that asks which system this is."""
+"""The operating system: sockets, processes and files, and which system this is."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from devports.system.machine import Sent as Sent
 
 WINDOWS = sys.platform == "win32"  # noqa: TID251  # the one place
-"""There is no fork, no pseudo terminal, no SIGTERM; keys and signals cannot be awaited together."""
+"""Windows has no fork, no pseudo terminal and no SIGTERM; keys and signals cannot be awaited
+together."""
 
 
 def native() -> Machine:
-    """Return the machine we run on.
+    """Return the `Machine` of this operating system.
 
     Raises:
-        DevportsError: its sockets cannot be read.
+        DevportsError: the sockets of this system cannot be read.
     """
     if sys.platform == "linux":  # noqa: TID251
         return _linux()

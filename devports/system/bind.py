@@ -1,18 +1,18 @@
-"""The bind that decides, and the bind that holds.
+"""Binding a socket: the probe that decides whether a port is free, and the reservation of a port.
 
 A probe binds with SO_REUSEADDR as a server does, never listens, and is closed at once. On Linux a
-socket that was bound with SO_REUSEADDR and then has the option cleared is *reserved*: nobody else
-can bind the port, though nothing listens; with the option set again others may bind beside it who
-set it too, and with SO_REUSEPORT set those of the same user who set only that.
+socket that was bound with SO_REUSEADDR and then has the option cleared is *reserved*: no other
+socket can bind the port, though nothing listens. With the option set again, sockets that set it too
+may bind beside it; with SO_REUSEPORT set, so may sockets of the same user that set only that.
 
-On Windows SO_REUSEADDR takes a port that somebody has, so it is never set: a probe asks for the
-port alone (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
-than most servers, and says "in use" or "denied" wherever one of them would share or steal.
+On Windows SO_REUSEADDR takes over a port that is in use, so it is never set: a probe asks for
+exclusive use (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
+than most servers: it reports "in use" or "denied" where a server would share or take over a port.
 """
 
 from __future__ import annotations
 
-import _socket as net  # the half in C: `import socket` costs half a start
+import _socket as net  # the C half of `socket`: importing all of it costs half a Python start
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
@@ -31,45 +31,45 @@ RESULTS: dict[int, BindResult] = {
     EPERM: "denied",
     EADDRNOTAVAIL: "not-local",
     EAFNOSUPPORT: "not-local",
-    EINVAL: "not-local",  # IPv6: a group of hosts, or one interface's address without that
+    EINVAL: "not-local",  # IPv6: a multicast address, or a link-local one without its interface
     10048: "in-use",  # WSAEADDRINUSE; Python gives Winsock's numbers as errno
-    10013: "denied",  # WSAEACCES: an excluded port, or an exclusive or foreign wildcard holder
+    10013: "denied",  # WSAEACCES: an excluded port, or an exclusive or other user's wildcard
     10049: "not-local",  # WSAEADDRNOTAVAIL
     10022: "not-local",  # WSAEINVAL
     10047: "not-local",  # WSAEAFNOSUPPORT
 }
 
 BACKLOG = 511
-"""Connections that may wait; a server that calls listen(2) itself sets its own number."""
+"""Connections that may wait to be accepted; a server that calls listen(2) sets its own number."""
 
 EXCLUSIVE: int | None = getattr(net, "SO_EXCLUSIVEADDRUSE", None)
-"""The option of Windows; None on every other system."""
+"""The socket option of Windows; None on every other system."""
 
-TWINS: int = getattr(net, "SO_REUSEPORT", 0)
-"""The option by which sockets of one user share an address; there is none on Windows."""
+REUSE_PORT: int = getattr(net, "SO_REUSEPORT", 0)
+"""The option by which sockets of one user share an address; 0 on Windows, which has none."""
 
 
-def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.socket:
-    """Return a TCP socket bound to `endpoint`, not inherited by children.
+def open_bound(endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False) -> net.socket:
+    """Return a TCP socket bound to `endpoint`, not inherited by child processes.
 
     Args:
-        endpoint: where.
-        reuse: whether it may be bound beside others that set SO_REUSEADDR.
-        twin: whether it may be bound beside those of ours that set SO_REUSEPORT.
+        endpoint: address and port.
+        reuse: set SO_REUSEADDR, so that other sockets with that option may bind beside it.
+        reuse_port: set SO_REUSEPORT, for other sockets of this user that set it too.
 
     Raises:
-        OSError: what the kernel said to socket(2) or bind(2).
+        OSError: socket(2) or bind(2) failed.
     """
     sock = net.socket(net.AF_INET6 if endpoint.is_v6 else net.AF_INET, net.SOCK_STREAM, 0)
     try:
         if endpoint.is_v6:
-            # What reaches IPv4 as well: the wildcard, and an IPv4 address in IPv6's clothes.
+            # Both reach IPv4 as well: the wildcard, and an IPv4-mapped address.
             both = endpoint.address == "::" or "." in endpoint.address
             sock.setsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY, int(not both))
         if EXCLUSIVE is None:
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
-            if twin:
-                sock.setsockopt(net.SOL_SOCKET, TWINS, 1)
+            if reuse_port:
+                sock.setsockopt(net.SOL_SOCKET, REUSE_PORT, 1)
         else:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
@@ -80,10 +80,10 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, twin: bool = False) -> net.so
 
 
 def probe(endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-    """Ask the kernel whether `endpoint` can be bound now; nothing is left behind.
+    """Return whether `endpoint` can be bound now; the socket is closed at once.
 
     Raises:
-        OSError: for anything but the four answers (no more descriptors, for example).
+        OSError: an error that is not in `RESULTS` (no more descriptors, for example).
     """
     try:
         open_bound(endpoint, reuse=reuse).close()
@@ -100,65 +100,66 @@ def _result(error: OSError) -> BindResult:
 
 
 class Reservation:
-    """An endpoint that is ours: bound, exclusive, not listening. Close it to give it back."""
+    """A socket of devports that is bound, exclusive and not listening. `close` releases it."""
 
     def __init__(self, endpoint: Endpoint, sock: net.socket, inode: int) -> None:
         self.endpoint = endpoint
         self.inode = inode
         self.given = False
-        """Whether somebody else has this very socket too: our server, if it is still there."""
+        """Whether the server has this very socket too, if it still runs."""
         self.listening = False
-        """Whether we made it listen: then LISTEN alone does not say that anybody serves."""
+        """Whether devports made it listen: then LISTEN alone does not prove that a server
+        accepts."""
         self._socket = sock
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def share(self) -> None:
-        """Let others bind beside us that set SO_REUSEADDR or SO_REUSEPORT: our server is about to.
+        """Allow sockets with SO_REUSEADDR or SO_REUSEPORT to bind beside this one.
 
-        A socket that we handed over is the server's, and is not made to share its connections.
+        A socket that was handed over is the server's, and is not made to share its connections.
         """
-        self.reuse()
+        self.allow_reuse()
         if not self.given:
-            self.pair()
+            self.allow_reuse_port()
 
-    def reuse(self) -> None:
-        """Let others that set SO_REUSEADDR bind beside us.
+    def allow_reuse(self) -> None:
+        """Allow sockets with SO_REUSEADDR to bind beside this one.
 
-        On a socket that listens, connections accepted from now on leave a TIME_WAIT that stands in
-        nobody's way.
+        On a listening socket, connections accepted from now on leave a TIME_WAIT that blocks no
+        bind.
         """
         self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
 
-    def exclude(self) -> None:
-        """Let nobody bind beside us. Where EXCLUSIVE is set nobody can, nor touch this option."""
+    def forbid_reuse(self) -> None:
+        """Stop other sockets from binding beside this one; with `EXCLUSIVE` set they never can."""
         if EXCLUSIVE is None:
             self._socket.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 0)
 
-    def pair(self) -> None:
-        """Let another socket of ours bind beside this one, and any that sets SO_REUSEPORT too."""
-        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 1)
+    def allow_reuse_port(self) -> None:
+        """Allow sockets of this user with SO_REUSEPORT to bind beside this one."""
+        self._socket.setsockopt(net.SOL_SOCKET, REUSE_PORT, 1)
 
-    def unpair(self) -> None:
-        self._socket.setsockopt(net.SOL_SOCKET, TWINS, 0)
+    def forbid_reuse_port(self) -> None:
+        self._socket.setsockopt(net.SOL_SOCKET, REUSE_PORT, 0)
 
     def listen(self) -> None:
-        """Listen, for a server that does not do so itself. Connections wait until it accepts.
+        """Start to listen for a server that does not do so itself: connections wait for it.
 
-        Without SO_REUSEADDR a TIME_WAIT on the port forbids to listen, and with it somebody else
-        could listen first: so meanwhile an exclusive twin of this socket keeps others away.
+        Without SO_REUSEADDR a TIME_WAIT on the port makes listen(2) fail; with it another process
+        could listen first. So a second, exclusive socket keeps others away while the option is set.
 
         Raises:
-            OSError: somebody listens here already.
+            OSError: another socket listens here already.
         """
-        twin = _twin([self], self.endpoint)
+        twin = _reserve_beside([self], self.endpoint)
         try:
-            self.reuse()
+            self.allow_reuse()
             self._socket.listen(BACKLOG)
         finally:
             twin.close()
-            self.unpair()
+            self.forbid_reuse_port()
         self.listening = True
 
     def close(self) -> None:
@@ -166,10 +167,12 @@ class Reservation:
 
 
 def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindResult:
-    """Take `endpoint`, or say what the kernel said. Linux; elsewhere the hold is shared anyway.
+    """Return a reservation of `endpoint`, or why it cannot be bound.
+
+    It is exclusive on Linux; other systems share it with sockets that set SO_REUSEADDR.
 
     Args:
-        endpoint: what is bound.
+        endpoint: address and port.
         inode: the socket's identity in the table, where that is not the inode of its descriptor.
 
     Raises:
@@ -180,53 +183,52 @@ def reserve(endpoint: Endpoint, inode: int | None = None) -> Reservation | BindR
     except OSError as error:
         return _result(error)
     reservation = Reservation(endpoint, sock, inode_of(sock) if inode is None else inode)
-    reservation.exclude()
+    reservation.forbid_reuse()
     return reservation
 
 
 def replace(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation | BindResult:
-    """Take `endpoint` in the place of reservations of ours that overlap it, and close those.
+    """Reserve `endpoint` in place of reservations that overlap it, and close those.
 
-    At no moment can another bind come in between: the new socket is bound while the old ones are
-    still exclusive.
+    No other socket can bind in between: the old ones are closed only after the new one is bound.
 
     Raises:
         OSError: as `probe`.
     """
     try:
-        fresh = _twin(old, endpoint)
+        fresh = _reserve_beside(old, endpoint)
     except OSError as error:
         return _result(error)
     for reservation in old:
         reservation.close()
-    fresh.unpair()
+    fresh.forbid_reuse_port()
     return fresh
 
 
-def _twin(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
-    """Take `endpoint` beside reservations of ours that overlap it, exclusively but for those.
+def _reserve_beside(old: Sequence[Reservation], endpoint: Endpoint) -> Reservation:
+    """Reserve `endpoint` beside reservations that overlap it.
 
-    SO_REUSEPORT on all of them allows that to sockets of one user (socket(7)). Whoever sets that
-    option too is let in by us as by everybody.
+    SO_REUSEPORT on all of them allows that to sockets of one user (socket(7)). Another process of
+    this user that sets the option too could bind at that moment.
 
     Raises:
-        OSError: what the kernel said to bind(2).
+        OSError: bind(2) failed.
     """
     for reservation in old:
-        reservation.pair()
+        reservation.allow_reuse_port()
     try:
-        sock = open_bound(endpoint, reuse=True, twin=True)
+        sock = open_bound(endpoint, reuse=True, reuse_port=True)
     except OSError:
         for reservation in old:
-            reservation.unpair()
+            reservation.forbid_reuse_port()
         raise
     twin = Reservation(endpoint, sock, inode_of(sock))
-    twin.exclude()
+    twin.forbid_reuse()
     return twin
 
 
 def inode_of(sock: net.socket) -> int:
-    """Return the identity of a socket of ours, as the socket table shows it."""
+    """Return the identity of a socket, as the socket table shows it."""
     return fstat(sock.fileno()).st_ino
 
 
@@ -248,7 +250,7 @@ def addresses(host: str) -> tuple[str, ...]:
 
 
 def has_ipv6() -> bool:
-    """Say whether this kernel makes IPv6 sockets at all."""
+    """Return whether this kernel supports IPv6 sockets."""
     try:
         net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
     except OSError:
@@ -257,9 +259,9 @@ def has_ipv6() -> bool:
 
 
 def canonical(host: str) -> str:
-    """Return an address as tables write it, so that they can be compared; empty for a name.
+    """Return an address as socket tables write it; empty for a host name.
 
-    ``::ffff:127.0.0.1`` is 127.0.0.1 to the kernel: whoever has one of them has the other.
+    ``::ffff:127.0.0.1`` becomes 127.0.0.1: the kernel treats both as one address.
     """
     family = net.AF_INET6 if ":" in host else net.AF_INET
     try:

@@ -1,20 +1,20 @@
-"""Time that cannot be set back, and the only pause in the house."""
+"""The monotonic clock, and the only call of time.sleep in the package."""
 
 from __future__ import annotations
 
 import time
 from time import monotonic
 
-__all__ = ["Deadline", "Lasting", "monotonic", "pause"]
+__all__ = ["Deadline", "SteadyCondition", "monotonic", "pause"]
 
 
 def pause(seconds: float) -> None:
-    """Wait between two looks where no event exists. Never used to hope that something is done."""
-    time.sleep(seconds)  # noqa: TID251  # this is the one place
+    """Sleep between two checks of something that has no event to wait for."""
+    time.sleep(seconds)  # noqa: TID251  # the one place
 
 
 class Deadline:
-    """A bound on waiting, in seconds from its making."""
+    """A limit on waiting, in seconds from its creation."""
 
     def __init__(self, seconds: float) -> None:
         self.start = monotonic()
@@ -33,14 +33,14 @@ class Deadline:
         return monotonic() - self.start
 
 
-class Lasting:
-    """Whether something has been so for `seconds` without a break."""
+class SteadyCondition:
+    """Whether a condition has been true for `seconds` without a break."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end: Deadline | None = None
 
-    def has(self, now: bool) -> bool:  # the one thing that is told
-        """Take note of how it is now; say whether it has been so for long enough."""
+    def update(self, now: bool) -> bool:
+        """Record whether the condition is true now; return whether it has been for long enough."""
         self._end = (self._end or Deadline(self._seconds)) if now else None
         return self._end is not None and self._end.passed

@@ -1,6 +1,6 @@
-"""Container engines, by their own command lines: what publishes a port, and how it is stopped.
+"""Container engines, by their command lines: which container publishes a port, and how to stop it.
 
-The forwarder that holds the port never says for which container it works; only the engine knows.
+The forwarder that holds the port does not name its container; only the engine knows it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from devports.core.holder_kind import Container, Said
     from devports.system.subprocesses import CommandResult
 
-ASKING = 2.0
-"""Seconds that an engine may take to answer."""
+ANSWER_TIMEOUT = 2.0
+"""Seconds within which an engine must answer."""
 MARGIN = 5.0
-"""Seconds that an engine may take to stop a container, beside the container's own time."""
+"""Seconds added to the container's own stop timeout."""
 LONGEST = 200
-"""Characters of an engine's complaint."""
+"""Characters kept of an engine's error text."""
 
 LIST = ("ps", "--no-trunc")
-QUESTIONS: dict[str, Callable[[int], tuple[str, ...]]] = {
+LIST_COMMANDS: dict[str, Callable[[int], tuple[str, ...]]] = {
     "docker": lambda port: (
         *LIST,
         "--filter",
@@ -43,55 +43,57 @@ PARSERS: dict[str, Callable[[bytes, int], tuple[Published, ...] | None]] = {
 
 
 class EngineError(Frozen):
-    """An engine that gave no answer: its program is not on PATH, or what it complained about."""
+    """Why an engine gave no answer: its error text, or that its program is not on PATH."""
 
-    complaint: str
+    engine_error: str
     missing: bool = False
 
 
 class Engines:
-    """The engines of this machine. Every question is asked once, until it is to be forgotten."""
+    """The container engines of this machine. Answers are cached until `forget`."""
 
-    def __init__(self, *, asking: float = ASKING, margin: float = MARGIN) -> None:
+    def __init__(self, *, asking: float = ANSWER_TIMEOUT, margin: float = MARGIN) -> None:
         self._asking, self._margin = asking, margin
         self._known: dict[tuple[str, int], tuple[Published, ...] | EngineError] = {}
         self._timeouts: dict[str, int] = {}
-        """By a container's whole id; nothing changes it as long as the container lives."""
+        """By full container id; it does not change while the container exists."""
 
     def forget(self) -> None:
-        """Ask again from now on: time has passed, or a container was stopped."""
+        """Drop the cached answers: time has passed, or a container was stopped."""
         self._known.clear()
 
     def named(self, container: Container, port: int) -> Container:
-        """Return the standing of a forwarder with what its engine says about the port.
+        """Return a container forwarder completed by what its engine reports about the port.
 
-        Where several containers publish it (on different addresses, or as one pod), to choose one
-        would be a guess.
+        Where several containers publish the port (on different addresses, or as one pod), all are
+        named: to choose one would be a guess.
         """
-        if container.engine not in QUESTIONS:
+        if container.engine not in LIST_COMMANDS:
             return container
         match self._asked(container.engine, port):
-            case EngineError(complaint=complaint, missing=missing):
+            case EngineError(engine_error=complaint, missing=missing):
                 said: Said = "missing" if missing else "silent"
-                return container.replace(said=said, complaint=complaint)
+                return container.replace(engine_answer=said, engine_error=complaint)
             case ():
-                return container.replace(said="none")
+                return container.replace(engine_answer="none")
             case (one,):
                 return container.replace(
-                    said="one",
+                    engine_answer="one",
                     name=one.name,
                     image=one.image,
                     identity=one.identity,
                     stop_timeout=one.stop_timeout,
                 )
             case several:
-                return container.replace(said="several", names=tuple(one.name for one in several))
+                return container.replace(
+                    engine_answer="several", names=tuple(one.name for one in several)
+                )
 
     def stop(self, container: Container) -> str:
-        """Stop a container by its engine; return what went wrong in one line, empty if nothing.
+        """Stop a container by its engine; return why that failed in one line, empty if it did not.
 
-        That is the command which people are shown, word by word: so the engine gives the container
-        the time that it was made with. We wait for as long, and `MARGIN`.
+        The command is exactly the one that is shown to the user, so the engine uses the container's
+        own stop timeout. devports waits that long, and `MARGIN`.
         """
         self.forget()
         tool, *words = container.stopping
@@ -100,8 +102,8 @@ class Engines:
             return f"`{tool}` is not on PATH"
         ran = _run((path, *words), seconds)
         if ran is None:
-            return f"`{tool} stop` did not end within {seconds:g} s"
-        return "" if ran.status == 0 else _complaint(ran)
+            return f"`{tool} stop` did not finish within {seconds:g} s"
+        return "" if ran.status == 0 else _error_text(ran)
 
     def _asked(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
         key = (engine, port)
@@ -113,11 +115,11 @@ class Engines:
         path = which(engine)
         if not path:
             return EngineError(f"`{engine}` is not on PATH", missing=True)
-        ran = _run((path, *QUESTIONS[engine](port)), self._asking)
+        ran = _run((path, *LIST_COMMANDS[engine](port)), self._asking)
         if ran is None:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
-            return EngineError(_complaint(ran))
+            return EngineError(_error_text(ran))
         match PARSERS[engine](ran.output, port):
             case None:
                 return EngineError("unexpected output")
@@ -127,7 +129,7 @@ class Engines:
                 return found
 
     def _stop_timeout(self, path: str, identity: str) -> int:
-        """Return how long a container may take to end; without an answer as long as is usual."""
+        """Return a container's stop timeout in seconds; the engine's default if unknown."""
         if identity not in self._timeouts:
             words = ("inspect", "--format", containers.STOP_TIMEOUT_FORMAT, identity)
             ran = _run((path, *words), self._asking)
@@ -137,7 +139,7 @@ class Engines:
 
 
 def _run(argv: Sequence[str], seconds: float) -> CommandResult | None:
-    from devports.system import subprocesses  # threads, only with containers
+    from devports.system import subprocesses  # imports threads
 
     return subprocesses.run(argv, seconds)
 
@@ -145,7 +147,7 @@ def _run(argv: Sequence[str], seconds: float) -> CommandResult | None:
 def which(engine: str) -> str:
     """Return the full path of an engine's program; empty if PATH has none.
 
-    Windows looks into the working directory first, and a project may bring a `docker.exe` there.
+    Windows searches the working directory first, and a project may contain a `docker.exe`.
     """
     import shutil  # only where a container holds the port
 
@@ -153,7 +155,7 @@ def which(engine: str) -> str:
     return found if os.path.isabs(found) else ""
 
 
-def _complaint(ran: CommandResult) -> str:
-    """Return the last line that an engine wrote: there it says what is the matter."""
+def _error_text(ran: CommandResult) -> str:
+    """Return the last line that an engine wrote, where its error text is."""
     lines = (ran.output + b"\n" + ran.errors).decode("utf-8", "replace").strip().splitlines()
     return lines[-1].strip()[:LONGEST] if lines else f"exited with code {ran.status}"

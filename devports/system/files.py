@@ -1,7 +1,7 @@
-"""Files that people and other programs edit too: read as they are, written whole or not at all.
+"""Files that users and other programs edit too: read unchanged, written whole or not at all.
 
-In a folder of the project a link is refused, since it may lead out of it; a writer that dies leaves
-the old file; a second writer waits; what somebody else has written in between stays.
+In a folder of the project a link is refused, since it may lead out of it. If devports exits while
+it writes, the old file stays; a second writer waits; what another program wrote in between stays.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 LOCK_WAIT = 5.0
-"""Seconds for another `devports vscode` to end; it holds the lock for milliseconds."""
+"""Seconds to wait for another `devports vscode`, which holds the lock for milliseconds."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
 
 
 class Folder(Frozen):
-    """A folder that is open: what is done in it is done there, whatever its name becomes.
+    """An open folder: operations stay in it even if it is renamed.
 
     Attributes:
-        shown: its path, as messages call it.
-        descriptor: of the folder; None where the system cannot work in an open one (Windows).
+        shown: its path, as messages name it.
+        descriptor: of the folder; None on Windows, where files cannot be opened relative to one.
     """
 
     shown: str
@@ -44,10 +44,10 @@ class Folder(Frozen):
     descriptor: int | None
 
     def read(self, name: str) -> str | None:
-        """Return the text of a file, line ends and byte order mark included; None without one.
+        """Return the text of a file, line ends and byte order mark included; None if missing.
 
         Raises:
-            DevportsError: it is a link, no regular file, too large, or not UTF-8.
+            DevportsError: it is a link, not a regular file, too large, or not UTF-8.
         """
         try:
             status = os.lstat(self._at(name), dir_fd=self.descriptor)
@@ -68,10 +68,10 @@ class Folder(Frozen):
             raise self._refused(name, "it is not UTF-8") from None
 
     def exchange(self, name: str, before: str | None, after: str) -> None:
-        """Put `after` where `before` was: under a name of its own first, then in one step.
+        """Replace the text `before` by `after`: written under a temporary name, then renamed.
 
         Raises:
-            DevportsError: it is not `before` any more, or cannot be written; then it is as it was.
+            DevportsError: the file is not `before` any more, or cannot be written; it is unchanged.
         """
         if self.read(name) != before:
             raise self._refused(
@@ -101,7 +101,7 @@ class Folder(Frozen):
             _write_out(file, text)
 
     def _mode(self, name: str) -> int | None:
-        """Return the permissions of the file that is replaced; None for a new one: the umask's."""
+        """Return the permissions of an existing file; None for a new one: the umask decides."""
         try:
             return stat.S_IMODE(os.lstat(self._at(name), dir_fd=self.descriptor).st_mode)
         except FileNotFoundError:
@@ -126,15 +126,15 @@ def _unusable(shown: str, done: str, error: OSError) -> DevportsError:
 
 @contextlib.contextmanager
 def opened(root: str, name: str, *, make: bool = False) -> Iterator[Folder | None]:
-    """Open a folder of the project; None if it is not there and is not to be made.
+    """Open a folder of the project; yield None if it does not exist and `make` is false.
 
     Args:
         root: the project's folder.
         name: of a folder directly in it.
-        make: make it where it is missing, and keep other writers out until it is closed.
+        make: create it if it is missing, and lock out other writers until it is closed.
 
     Raises:
-        DevportsError: it is a link or no folder, or cannot be had.
+        DevportsError: it is a link, not a folder, or cannot be opened or locked.
     """
     path = os.path.join(root, name)
     try:
@@ -173,23 +173,23 @@ def _open(path: str) -> int | None:
 
 
 def _lock(descriptor: int, path: str) -> None:
-    """Lock the folder itself (flock(2) takes one): no lock file is left in the project."""
+    """Lock the folder itself (flock(2)), which leaves no lock file in the project."""
     try:
         lock(descriptor, LOCK_WAIT)
     except BlockingIOError as error:
         raise _unusable(path, "locked", error) from None
     except OSError:
-        return  # a file system without locks: what is replaced is compared all the same
+        return  # a file system without locks: `exchange` still compares what it replaces
 
 
 def remove_write_permission(path: str) -> None:
-    """Take from everybody else the right to write a file or folder; its other rights stay.
+    """Remove the write permission of other users from a file or folder; other permissions stay.
 
     Args:
-        path: absolute, links resolved: one that has become a link since then is left alone.
+        path: absolute, links resolved: a path that has become a link since then is refused.
 
     Raises:
-        DevportsError: it is gone, or not this user's.
+        DevportsError: it does not exist, or belongs to another user.
     """
     try:
         opened = os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
@@ -206,22 +206,22 @@ def remove_write_permission(path: str) -> None:
 
 
 MODE = 0o644
-"""Less the umask: what decides which commands run must not be written by others."""
+"""Before the umask. A file that decides which commands run must not be writable by other users."""
 
 
 def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.link) -> None:
-    """Write `text` to a new file; nobody ever sees half of it, and nothing is overwritten.
+    """Write `text` to a new file, visible only when complete; nothing is overwritten.
 
-    It is written under another name and given its own by link(2), which fails where that name is
-    taken, be it by a link that leads nowhere. Without hard links it is empty for a moment.
+    It is written under a temporary name and then linked to its own by link(2), which fails if that
+    name exists, even as a dangling link. Without hard links the file is empty for a moment.
 
     Args:
         path: of the file.
-        text: all of it.
+        text: its whole content.
         link: gives the file its name; fails on a file system without hard links.
 
     Raises:
-        FileExistsError: something has that name.
+        FileExistsError: a file of that name exists.
         OSError: it cannot be written.
     """
     draft = f"{path}.{os.getpid()}.new"
@@ -238,7 +238,7 @@ def _write(path: str, text: str) -> None:
         with open(os.open(path, CREATING, MODE), "wb") as file:
             _write_out(file, text)
     except BaseException as error:
-        if not isinstance(error, FileExistsError):  # that one is not ours to remove
+        if not isinstance(error, FileExistsError):  # another program's file: not to be removed
             with contextlib.suppress(OSError):
                 os.unlink(path)
         raise
@@ -255,12 +255,12 @@ def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
         link(draft, path)
     except FileExistsError:
         raise
-    except OSError:  # FAT and some mounts know no hard links
+    except OSError:  # FAT and some mounts have no hard links
         _take_name(draft, path)
 
 
 def _take_name(draft: str, path: str) -> None:
-    """Make an empty file, which fails where the name is taken, and put the draft in its place."""
+    """Create an empty file, which fails if the name exists, and replace it by the draft."""
     os.close(os.open(path, CREATING, MODE))
     try:
         os.replace(draft, path)
@@ -271,10 +271,10 @@ def _take_name(draft: str, path: str) -> None:
 
 
 def lock(descriptor: int, seconds: float) -> None:
-    """Lock the file as `try_lock` does, and wait for it at most `seconds`.
+    """Lock a file as `try_lock` does, waiting at most `seconds` for it.
 
     Raises:
-        BlockingIOError: somebody else keeps it locked.
+        BlockingIOError: another process still has it locked.
         OSError: this file system has no locks.
     """
     deadline = clock.Deadline(seconds)
@@ -285,10 +285,10 @@ def lock(descriptor: int, seconds: float) -> None:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock the file, whole and exclusively, until its holder ends; say whether that worked.
+    """Lock a file exclusively until this process exits or closes it; return whether that worked.
 
-    Windows locks bytes, also such as are not there yet: the first stands for the file. The kernel
-    gives it back some time after its holder has ended (LockFileEx).
+    Windows locks byte ranges, even beyond the end: the first byte stands for the file. The kernel
+    releases the lock some time after its holder has exited (LockFileEx).
 
     Raises:
         OSError: this file system has no locks.

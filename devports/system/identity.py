@@ -1,8 +1,9 @@
-"""Rows of a socket table in which no inode names a socket: macOS, Windows. Opens nothing.
+"""Rows of socket tables that have no inodes: macOS, Windows. Pure.
 
-The number of such a socket is made of who has it and where it is bound, so it is the same at every
-look and in every process, and "does it still hold that socket" can be asked. Two sockets of one
-process on one address (only possible with SO_REUSEADDR on Windows, SO_REUSEPORT on macOS) are one.
+The identity of such a socket is computed from its process and its addresses, so it is the same in
+every reading and every process, and devports can check that a process still holds that socket. Two
+sockets of one process on one address (only possible with SO_REUSEADDR on Windows, SO_REUSEPORT on
+macOS) count as one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
     from devports.core.model import Socket, State
 
 BASIS, PRIME = 0xCBF29CE484222325, 0x100000001B3
-"""Of FNV-1a with 64 bits (Fowler, Noll, Vo): no cryptography is needed, and no import."""
+"""Of 64-bit FNV-1a (Fowler, Noll, Vo): it needs no import, and no cryptographic hash is needed."""
 EXACT_IN_JSON = (1 << 53) - 1
-"""The largest integer that every reader of JSON keeps (RFC 8259 6)."""
-NOBODY, SOMEBODY = 0, -1
-"""In place of a pid: no process has the socket any more; one has, and the source does not say who.
-"""
+"""The largest integer that every JSON reader keeps exactly (RFC 8259 6)."""
+NO_PROCESS, UNKNOWN_PROCESS = 0, -1
+"""In place of a pid: no process has the socket; a process has it that the source does not name."""
 
 TCP_STATES: dict[str, State] = {
     "LISTEN": "LISTEN",
@@ -44,15 +44,16 @@ TCP_STATES: dict[str, State] = {
     "CLOSING": "CLOSING",
     "DELETE_TCB": "CLOSING",
 }
-"""By the words of psutil, of lsof on macOS and Linux, and of the netstats of macOS and Windows."""
+"""By the names of psutil, of lsof on macOS and Linux, and of the netstats of macOS and Windows."""
 
 
 class Row(Frozen):
-    """One socket, and the pid of a process that has it, `NOBODY` or `SOMEBODY`.
+    """One socket, and the pid of a process that has it, or `NO_PROCESS` or `UNKNOWN_PROCESS`.
 
-    `name`: what the source calls that process, cut as it cuts it; empty where it does not say.
-    `proven`: the descriptors of that process were looked at. What only a column of a text says is
-    not proven, and nobody is signalled for it.
+    Attributes:
+        name: the process's name in the source, truncated as there; empty if it gives none.
+        proven: the descriptors of that process were read. A pid that only a column of text shows is
+            not proven, and that process is never signalled.
     """
 
     pid: int
@@ -62,7 +63,7 @@ class Row(Frozen):
 
 
 def identity(pid: int, local: Endpoint, remote: Endpoint | None = None) -> int:
-    """Return the number of a socket; 0, as everywhere, where no process has it (`pid` 0)."""
+    """Return the identity of a socket; 0, as in every table, if no process has it (`pid` 0)."""
     if pid == 0:
         return 0
     value = BASIS
@@ -72,14 +73,14 @@ def identity(pid: int, local: Endpoint, remote: Endpoint | None = None) -> int:
 
 
 def endpoint(host: str, digits: str | bytes, *, v6: bool) -> Endpoint | None:
-    """Return an end of a socket of this family, None where it is none.
+    """Return one end of a socket of this address family; None if the text is none.
 
-    The zone of an address (``%en0``) is left out, as not every source tells it.
+    The zone of an address (``%en0``) is dropped, as not every source has it.
     """
     port = decimal(digits, LAST_PORT)
     family = net.AF_INET6 if v6 else net.AF_INET
     try:
         address = net.inet_ntop(family, net.inet_pton(family, host.partition("%")[0]))
-    except (OSError, ValueError):  # ValueError: a NUL in it, or what no text of ASCII has
+    except (OSError, ValueError):  # ValueError: it contains NUL or is not ASCII
         return None
     return None if port is None else Endpoint(address, port)

@@ -1,7 +1,7 @@
-"""One look at the ports in question, for any number of endpoints: table, bind, verdict, holders.
+"""The state of any number of endpoints: socket table, bind, verdict, holders.
 
 `inspect_ports` reads everything, `inspect_quick` costs the same on any machine,
-`inspect_without_bind` reads the table alone, `census` all listeners, by project.
+`inspect_without_bind` reads the table alone, `inspect_listeners` all listeners, by project.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
 
 
 REASK_AFTER = (0.002, 0.005, 0.011, 0.023)
-"""Seconds between the questions before a refusal is called unexplained: another prober's bind
-lasts some 10 microseconds, and no two of these intervals are multiples of each other."""
+"""Seconds between retries before the holder of a refused bind counts as unknown: another probe's
+bind lasts some 10 microseconds, and no two of these intervals are multiples of each other."""
 
 MOST_PEERS = 64
-"""Remote ports worth a second look at the table; a server with more clients is no client."""
+"""Remote ports for which the table is read again; a process with more peers is a server."""
 
 
 def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
-    """Return what the kernel binds for what the user wrote; `localhost` is two endpoints.
+    """Return the endpoints that a port and host mean; `localhost` is two.
 
     Raises:
         DevportsError: the host does not resolve.
     """
     try:
         addresses = machine.addresses(spec.host)
-    except (OSError, UnicodeError) as error:  # UnicodeError: not a name at all (IDNA)
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name (IDNA)
         raise DevportsError(
             "host-unknown",
             f"cannot resolve host `{spec.host[:80]}`",
@@ -79,10 +79,10 @@ def inspect_ports(
     """Return a finding for each endpoint.
 
     Args:
-        machine: where to look.
+        machine: the operating system.
         endpoints: what servers are going to bind.
-        ours: inodes of our own sockets, which are in nobody's way.
-        thorough: find every holder, as is needed before anything is signalled.
+        ours: inodes of devports' own sockets, which are ignored.
+        thorough: find every holder, which is needed before a process is signalled.
     """
     wanted = tuple(endpoints)
     if not wanted:
@@ -93,19 +93,19 @@ def inspect_ports(
 
 
 def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
-    """Return a finding for each endpoint, at a price that does not grow with the machine.
+    """Return a finding for each endpoint, at a cost that does not grow with the number of sockets.
 
-    The verdicts are those of `inspect_ports`. Who listens is a look-up for the kernel, but to list
-    every socket of a port it walks all sockets of the machine. So that is left out where a
-    listener holds the endpoint, and where a bind without SO_REUSEADDR works: beside a bound socket,
-    a TIME_WAIT or any other leftover it would be refused. For some microseconds it keeps others
-    away, so it is not for a look that is repeated.
+    The verdicts are those of `inspect_ports`. The kernel finds listeners by a look-up, but walks
+    all sockets of the machine to list every socket of a port. That is left out where a listener
+    holds the endpoint, and where a bind without SO_REUSEADDR works, which a bound socket or any
+    lingering connection would stop. That bind blocks other processes for some microseconds, so this
+    is not for repeated checks.
     """
     wanted = tuple(endpoints)
     if not wanted:
         return ()
     listeners = machine.listening_on({endpoint.port for endpoint in wanted})
-    verdicts = {endpoint: _settled(machine, endpoint, listeners) for endpoint in wanted}
+    verdicts = {endpoint: _quick_verdict(machine, endpoint, listeners) for endpoint in wanted}
     if rest := [endpoint for endpoint, verdict in verdicts.items() if verdict is None]:
         table = machine.table({endpoint.port for endpoint in rest})
         verdicts |= {endpoint: _verdict(machine, endpoint, table, ()) for endpoint in rest}
@@ -113,37 +113,37 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
     return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=False))
 
 
-def _settled(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
-    """Return the verdict, if who listens and one bind decide it."""
+def _quick_verdict(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:
+    """Return the verdict if the listeners and one bind decide it, else None."""
     if certain := holding(listeners, endpoint, wildcards=machine.wildcards):
         return Held(certain)
     if machine.probe(endpoint, reuse=False) == "ok":
-        return _explained(machine, endpoint, listeners, "ok")
+        return _diagnosis(machine, endpoint, listeners, "ok")
     return None
 
 
 def inspect_without_bind(
     machine: Machine, endpoints: Iterable[Endpoint], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:
-    """Return a finding for each endpoint as the table alone shows it: nothing is bound.
+    """Return a finding for each endpoint from the socket table alone, without binding.
 
-    For a look that is repeated: a probe's bind, short as it is, could meet the bind of a server
-    that starts. So what it calls `Free` is only without a holder: the kernel has not been asked.
+    For repeated checks: even the short bind of a probe could make the bind of a starting server
+    fail. So `Free` means only that no holder was found: no bind has confirmed it.
 
     Args:
-        machine: where to look.
+        machine: the operating system.
         endpoints: what servers are going to bind.
-        who: looks up the holders of sockets.
+        who: finds the holders of sockets.
     """
     wanted = tuple(endpoints)
     if not wanted:
         return ()
     table = machine.table({endpoint.port for endpoint in wanted})
-    return with_holders(((end, _explained(machine, end, table, "ok")) for end in wanted), who)
+    return with_holders(((end, _diagnosis(machine, end, table, "ok")) for end in wanted), who)
 
 
 def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
-    """Return a process that has an endpoint now, None if none is seen; nothing is bound."""
+    """Return a process that holds an endpoint now, None if none is found; nothing is bound."""
 
     def who(sockets: Sequence[Socket]) -> HolderSearch:
         return machine.holding(sockets, thorough=False)
@@ -156,7 +156,7 @@ def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
 def with_holders(
     judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:
-    """Return findings, the holders of all their sockets looked up at once."""
+    """Return findings; the holders of all their sockets are found in one search."""
     pairs = tuple(judged)
     sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
     holding = who(tuple(sockets)) if sockets else HolderSearch()
@@ -164,14 +164,14 @@ def with_holders(
 
 
 def without(table: Table, ours: Collection[int]) -> Table:
-    """Return a table without our own sockets."""
+    """Return a table without devports' own sockets."""
     if not ours:
         return table
     return table.replace(sockets=tuple(s for s in table.sockets if s.inode not in ours))
 
 
 def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collection[int]) -> Verdict:
-    from devports.system import clock  # not where the first look says it all
+    from devports.system import clock  # not needed where the first reading decides
 
     verdict = classify_port(machine, endpoint, table)
     for seconds in REASK_AFTER:
@@ -184,7 +184,7 @@ def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collectio
 
 
 def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
-    """Return the part of a holding that is about these sockets."""
+    """Return the part of a holder search that concerns these sockets."""
     if not sockets:
         return HolderSearch()
     inodes = {socket.inode for socket in sockets}
@@ -199,20 +199,20 @@ def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
 
 
 def classify_port(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:
-    """Return the verdict on one endpoint, probing only where the table shows no holder."""
+    """Return the verdict on one endpoint, binding only where the table shows no holder."""
     if certain := holding(table, endpoint, wildcards=machine.wildcards):
         return Held(certain)
-    verdict = _explained(machine, endpoint, table, machine.probe(endpoint))
-    if not table.shows_bound and _may_hide(machine, endpoint, verdict):
+    verdict = _diagnosis(machine, endpoint, table, machine.probe(endpoint))
+    if not table.shows_bound and _may_hide_bound(machine, endpoint, verdict):
         more = machine.unlisted_sockets(endpoint.port, table)
         if more:
             fuller = table.replace(sockets=(*table.sockets, *more))
-            return _explained(machine, endpoint, fuller, machine.probe(endpoint))
+            return _diagnosis(machine, endpoint, fuller, machine.probe(endpoint))
         return HolderUnknown(table.gaps)
     return verdict
 
 
-def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
+def _diagnosis(machine: Machine, endpoint: Endpoint, table: Table, bind: BindResult) -> Verdict:
     wildcards = machine.wildcards
     remote = {s.remote.port for s in table.sockets if s.remote is not None and s.inode}
     if not remote:
@@ -222,28 +222,28 @@ def _explained(machine: Machine, endpoint: Endpoint, table: Table, bind: BindRes
     return diagnose(endpoint, bind, table, ephemeral=ephemeral, wildcards=wildcards, peers=peers)
 
 
-def _may_hide(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
-    """Say whether a bound socket that this table cannot show is at work.
+def _may_hide_bound(machine: Machine, endpoint: Endpoint, verdict: Verdict) -> bool:
+    """Return whether a bound socket that this table cannot show may be there.
 
-    A second socket with SO_REUSEADDR may bind beside one; without the option it is refused. Where
-    leftovers explain such a refusal, it proves nothing.
+    A socket with SO_REUSEADDR may bind beside it; one without the option is refused. Where
+    lingering connections explain such a refusal, it proves nothing.
     """
     if isinstance(verdict, Free | LocalhostConflict):
         return machine.probe(endpoint, reuse=False) == "in-use"
     return isinstance(verdict, HolderUnknown)
 
 
-NOWHERE = ("", "/")
-"""Working directories that say nothing: unreadable, or a daemon's (daemon(3))."""
+NO_PROJECT = ("", "/")
+"""Working directories that identify no project: unreadable, or a daemon's (daemon(3))."""
 
 
 class ListenerGroup(Frozen):
-    """Listeners that belong together.
+    """Listeners of one project, folder or system.
 
     Attributes:
-        kind: a git checkout, a folder without one, or the services of the system.
+        kind: a git checkout, a folder outside of one, or the services of the system.
         folder: the top of the checkout, or the working directory; empty for the system.
-        branch: what is checked out, empty if unknown.
+        branch: the checked out branch, empty if unknown.
         repository: the same for all worktrees of one clone.
         findings: one for each address and port, by port.
     """
@@ -256,21 +256,21 @@ class ListenerGroup(Frozen):
 
 
 class ListenerReport(Frozen):
-    """All groups: this project, other ones, folders, the system; and what could not be seen."""
+    """All groups (this project, other ones, folders, the system), and what could not be seen."""
 
     groups: tuple[ListenerGroup, ...]
     gaps: tuple[VisibilityGap, ...] = ()
 
 
-def census(
+def inspect_listeners(
     machine: Machine, here: str, who: Callable[[Sequence[Socket]], HolderSearch] | None = None
 ) -> ListenerReport:
-    """Return everybody who listens, or is bound and may listen at any moment. Binds nothing.
+    """Return all sockets that listen, or are bound and may listen at any time. Binds nothing.
 
     Args:
-        machine: where to look.
+        machine: the operating system.
         here: a folder; the group of its project comes first.
-        who: looks up the holders of sockets; by default every process is looked at, once.
+        who: finds the holders of sockets; by default one thorough search.
     """
     table = machine.listeners()
     at: dict[Endpoint, list[Socket]] = {}
@@ -287,21 +287,21 @@ def census(
 def grouped(
     findings: Iterable[Finding], viewer: CurrentUser, here: str
 ) -> tuple[ListenerGroup, ...]:
-    """Return the findings by the project of whoever has them."""
+    """Return the findings by the project of their holders."""
     members: dict[ListenerGroup, list[Finding]] = {}
     for finding in sorted(findings, key=lambda each: (each.endpoint.port, each.endpoint.address)):
         leader = _leader(finding)
         folder = leader.cwd if leader and not is_service(leader, viewer) else ""
-        members.setdefault(_home(folder), []).append(finding)
-    own = _home(here)
-    ordered = sorted(members, key=lambda group: (group != own, *_place(group)))
+        members.setdefault(_group_of(folder), []).append(finding)
+    own = _group_of(here)
+    ordered = sorted(members, key=lambda group: (group != own, *_sort_key(group)))
     return tuple(group.replace(findings=tuple(members[group])) for group in ordered)
 
 
 def is_service(process: Process, viewer: CurrentUser) -> bool:
-    """Say whether a process is the system's rather than somebody's work.
+    """Return whether a process is a service of the system and not the user's work.
 
-    A unit of systemd, a container, a process of another user, one without a folder of its own.
+    A unit of systemd, a container, a process of another user or without a folder of its own.
     """
     from devports.core.classify import unit_of
     from devports.core.containers import container_of
@@ -311,21 +311,21 @@ def is_service(process: Process, viewer: CurrentUser) -> bool:
         return True
     if container is not None and container != container_of(viewer.cgroup):
         return True
-    return process.uid not in (viewer.uid, viewer.user_uid) or process.cwd in NOWHERE
+    return process.uid not in (viewer.uid, viewer.user_uid) or process.cwd in NO_PROJECT
 
 
 def _leader(finding: Finding) -> Process | None:
-    """Return the holder that started the others, if any could be read."""
+    """Return the holder that is an ancestor of the others, None if no holder could be read."""
     holders = finding.holding.holders
     keys = {holder.process.key for holder in holders}
     tops = (h.process for h in holders if not any(a.key in keys for a in h.ancestors))
     return next(tops, None)
 
 
-def _home(folder: str) -> ListenerGroup:
+def _group_of(folder: str) -> ListenerGroup:
     from devports.system.project import worktree_of
 
-    if folder in NOWHERE:
+    if folder in NO_PROJECT:
         return ListenerGroup("system")
     checkout = worktree_of(folder)
     if checkout is None:
@@ -333,20 +333,20 @@ def _home(folder: str) -> ListenerGroup:
     return ListenerGroup("project", checkout.root, checkout.branch, checkout.repository)
 
 
-def _place(group: ListenerGroup) -> tuple[int, str, str]:
-    """Return what groups are sorted by: worktrees of one clone stay together."""
+def _sort_key(group: ListenerGroup) -> tuple[int, str, str]:
+    """Return the sort key of a group: worktrees of one clone stay together."""
     return (("project", "folder", "system").index(group.kind), group.repository, group.folder)
 
 
 STALE_AFTER = 10.0
-"""Seconds after which the holders are looked up in any case: one may have forked meanwhile."""
+"""Seconds after which the holders are searched again in any case: one may have forked."""
 
 
 class HolderCache:
-    """The last answer of `machine.holding`, while it is still true. `thorough`: as there.
+    """The last answer of `machine.holding`, as long as it is true. `thorough`: as there.
 
-    To find the holder of a socket costs a system call for every open descriptor of many processes;
-    to see that it is still the same process costs one small file.
+    Finding the holder of a socket costs a system call for every open descriptor of many processes;
+    checking that it is still the same process costs reading one small file.
     """
 
     def __init__(self, machine: Machine, *, thorough: bool) -> None:
@@ -356,7 +356,7 @@ class HolderCache:
         self._stale_at = 0.0
 
     def holding(self, sockets: Sequence[Socket]) -> HolderSearch:
-        """Return who has these sockets."""
+        """Return the holders of these sockets."""
         inodes = frozenset(socket.inode for socket in sockets)
         if inodes != self._inodes or monotonic() >= self._stale_at or not self._all_live():
             self._holding = self._machine.holding(sockets, thorough=self._thorough)
@@ -369,22 +369,24 @@ class HolderCache:
 
 
 def with_servers(machine: Machine, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return findings in which those parents that might be ended say whether they serve more."""
+    """Return findings that mark parents which listen elsewhere, if a stop might include them."""
     asked = {socket.local for finding in findings for socket in sockets_of(finding.verdict)}
     return tuple(
         finding.replace(
             holding=finding.holding.replace(
-                holders=tuple(_with_its(machine, h, asked) for h in finding.holding.holders)
+                holders=tuple(
+                    _with_marked_parents(machine, h, asked) for h in finding.holding.holders
+                )
             )
         )
         for finding in findings
     )
 
 
-def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
-    from devports.core.stop_plan import possible_tops
+def _with_marked_parents(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> Holder:
+    from devports.core.stop_plan import possible_roots
 
-    tops = possible_tops(holder)
+    tops = possible_roots(holder)
     if not _elsewhere(machine, tops, asked):
         return holder
     return holder.replace(
@@ -398,6 +400,6 @@ def _with_its(machine: Machine, holder: Holder, asked: Collection[Endpoint]) -> 
 
 
 def _elsewhere(machine: Machine, tops: Sequence[Process], asked: Collection[Endpoint]) -> bool:
-    """Say whether somebody of these listens where nobody asked; one look for all of them."""
+    """Return whether one of these processes listens on an address that is not `asked`."""
     pids = [process.pid for process in tops]
     return bool(pids) and any(s.local not in asked for s in machine.listening(pids))

@@ -1,8 +1,8 @@
-"""What the rest of the house asks of an operating system: `help("devports.system.machine")`.
+"""The interface to an operating system: `help("devports.system.machine")`.
 
-Functions of a module answer (`devports.system.linux`), or an object where there is something to
-remember. In a module of its own because `typing` costs a third of a Python start: no command
-imports it, only the type checker does, and the tests.
+It is implemented by the functions of a module (`devports.system.linux`), or by an object where
+there is state. In a module of its own because `typing` costs a third of a Python start: no command
+imports it, only the type checker and the tests do.
 """
 
 from __future__ import annotations
@@ -29,20 +29,19 @@ Sent = Literal["sent", "gone", "denied"]
 
 
 class ProcessHandle(Protocol):
-    """A process that can no longer be confused with another one."""
+    """A process that cannot be confused with another one. Close it after use."""
 
     @property
     def exited(self) -> bool:
-        """Whether every thread of it has ended."""
+        """Whether all its threads have exited."""
 
     def send(self, number: int) -> Sent:
-        """Send a signal; say whether it was sent, came too late, or is not permitted."""
+        """Send a signal; return whether it was sent, came too late, or is not permitted."""
 
     def fileno(self) -> int:
-        """Return a descriptor that poll(2) finds readable once it has exited."""
+        """Return a descriptor that poll(2) finds readable once the process has exited."""
 
-    def close(self) -> None:
-        """Let go of it."""
+    def close(self) -> None: ...
 
 
 class Machine(Protocol):
@@ -53,55 +52,55 @@ class Machine(Protocol):
 
     @property
     def wildcards(self) -> bool:
-        """Whether a wildcard listener stops a bind to one address."""
+        """Whether a listener on a wildcard address makes a bind to one address fail."""
 
     def table(self, ports: Collection[int]) -> Table:
-        """Return all sockets on these local ports, in one look."""
+        """Return all sockets on these local ports, in one reading."""
 
     def listening_on(self, ports: Collection[int]) -> Table:
-        """Return who listens on these ports; all of `table` where that costs no more."""
+        """Return the listeners on these ports; all of `table` where that costs no more."""
 
     def listeners(self) -> Table:
-        """Return every socket that listens or is bound without a peer, in one look."""
+        """Return every socket that listens or is bound without a peer, in one reading."""
 
     def listening(self, pids: Collection[int]) -> tuple[Socket, ...]:
-        """Return the sockets on which these processes listen, whatever the port."""
+        """Return the sockets on which these processes listen, on any port."""
 
     def accepting(
         self, pids: Collection[int], inodes: Collection[int], /
     ) -> dict[int, bool | None]:
         """Return which of these processes have one of the sockets open, and whether each accepts.
 
-        True: it waits for connections there; False: it does not, or not now; None: perhaps. A
-        system that does not tell names no process.
+        True: it waits for connections there; False: it does not, or not now; None: unknown. A
+        system that does not show this names no process.
         """
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
-        """Search for bound sockets that the table's source cannot show."""
+        """Return bound sockets that the table's source cannot show."""
 
     def unfit(self, pids: Collection[int]) -> bool:
-        """Say whether one of these has a TCP socket that cannot be bound beside a shared hold.
+        """Return whether one of these has a TCP socket that cannot bind beside a reservation.
 
-        False where the system does not tell.
+        False where the system does not show it.
         """
 
     def ephemeral(self) -> tuple[int, int]:
-        """Return first and last local port for outgoing connections."""
+        """Return first and last local port of outgoing connections."""
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        """Bind, never listen, close at once."""
+        """Return whether an endpoint can be bound: bind, never listen, close at once."""
 
     def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
-        """Bind and keep."""
+        """Bind an endpoint and keep the socket, or return why it cannot be bound."""
 
     def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
-        """Return who has these sockets; `thorough` before anything is signalled."""
+        """Return the holders of these sockets; `thorough` before a process is signalled."""
 
     def process(self, pid: int) -> Process | None:
-        """Return the facts about a process, None if it is gone."""
+        """Return the facts about a process, None if it does not exist."""
 
     def pin(self, key: ProcessKey) -> ProcessHandle | None:
-        """Pin a process, so that it can be signalled; None if it is gone."""
+        """Return a handle to signal a process with, None if it does not exist."""
 
     def wait_for_exit(
         self, pins: Sequence[ProcessHandle], seconds: float
@@ -109,7 +108,7 @@ class Machine(Protocol):
         """Wait until one of them has exited, at most `seconds`; return those that have."""
 
     def key(self, pid: int) -> ProcessKey | None:
-        """Return the identity of a process, None if it is gone."""
+        """Return the identity of a process, None if it does not exist."""
 
     def ancestors(self, of: Process) -> tuple[Process, ...]:
         """Return the parents, nearest first."""
@@ -124,13 +123,13 @@ class Machine(Protocol):
         """Return the processes of this user that belong to the run with this mark."""
 
     def adopt_orphans(self) -> None:
-        """Become the parent of descendants whose own parent ends, where the system can."""
+        """Become the parent of descendants whose own parent exits, where the system supports it."""
 
     def boot(self) -> str:
         """Return the identity of this boot, empty where the system has none."""
 
     def viewer(self) -> CurrentUser:
-        """Return who is asking."""
+        """Return the user of devports, and the ancestors of this process."""
 
     def addresses(self, host: str) -> tuple[str, ...]:
         """Return the numeric addresses of a host; for an empty one the widest wildcard.

@@ -1,14 +1,14 @@
-"""macOS: what psutil may read of each process, then lsof and netstat for the rest.
+"""macOS: psutil for the processes it can read, then lsof and netstat for the rest.
 
-Without privileges only our own processes can be read, one by one: psutil's look at all of them at
-once ends at the first that is refused (github.com/giampaolo/psutil/issues/1219). netstat shows
-the sockets of every user, and writes a pid beside them that nothing proves.
+Without privileges devports can read only processes of its user, one by one: psutil's function for
+all of them stops at the first that is refused (github.com/giampaolo/psutil/issues/1219). netstat
+shows the sockets of every user, with a pid that nothing proves.
 
-No descriptor means a process here, but kqueue(2) tells when one has ended. It is asked to before
-the identity is compared. Until it has told, the number is still that process's; once it has told,
-nothing is ever sent again. Between the last question and kill(2) some microseconds remain in which
-the process could end, be reaped *and* its number be given to another one: numbers are given in
-order, so all 99 999 others would have to be used up in between.
+macOS has no process descriptors, but kqueue(2) reports when a process has exited. The exit is
+watched before the identity is compared. Until it is reported, the pid belongs to that process;
+afterwards no signal is sent. Between the last check and kill(2) some microseconds remain in which
+the process could exit, be reaped *and* its pid be reused: pids are given in order, so all 99 999
+others would have to be used up in between.
 """
 
 from __future__ import annotations
@@ -39,29 +39,28 @@ if TYPE_CHECKING:
     NameOf = Callable[[int], str | None]
 
     class Watch(Protocol):
-        """Tells that a process has ended."""
+        """Reports that a process has exited."""
 
         def ended(self) -> bool:
-            """Whether that has been told since the last question."""
+            """Return whether the exit was reported since the last call."""
 
         def fileno(self) -> int:
-            """Return a descriptor that is readable when there is something to be told."""
+            """Return a descriptor that is readable when there is something to report."""
 
         def close(self) -> None: ...
 
 
 EPHEMERAL = (49152, 65535)
-"""Of net.inet.ip.portrange.first and last, unless somebody has set them."""
+"""The defaults of net.inet.ip.portrange.first and last."""
 RANGE = ("net.inet.ip.portrange.first", "net.inet.ip.portrange.last")
-SESSION = "kern.bootsessionuuid"
-"""Made anew at every boot. kern.boottime is not used for that where it can be helped: it moves
-whenever the clock is set."""
+BOOT_SESSION = "kern.bootsessionuuid"
+"""Changes at every boot. kern.boottime is only the fallback: it moves whenever the clock is set."""
 MOST_NAMED = 100
-"""Ports in one command line."""
+"""Ports named in one command line."""
 CUT = 15
-"""A name of so many characters may have been cut: netstat has room for 16 (XNU, MAXCOMLEN)."""
+"""A name of this length may be truncated: netstat has room for 16 bytes (XNU, MAXCOMLEN)."""
 LSOF = ("-nPbw", "+c0", "-FpcuLtnTf")
-"""Numbers, no call that may block (a share that does not answer), whole names, these fields."""
+"""Numbers, no call that may block (a share that does not answer), full names, these fields."""
 NO_NETSTAT = VisibilityGap(
     "no-netstat", "netstat does not respond; sockets of other users are not visible"
 )
@@ -69,9 +68,9 @@ NO_LSOF = VisibilityGap("no-lsof", "lsof does not respond")
 
 
 class Sources(Frozen):
-    """Where to look. An empty path, or `processes` off, takes a source away.
+    """The sources of sockets. An empty path, or `processes` false, disables a source.
 
-    `seconds`: for each of the tools, and for the look at the processes, our own first.
+    `seconds`: the limit for each tool, and for reading the processes.
     """
 
     lsof: str = "/usr/sbin/lsof"
@@ -82,18 +81,18 @@ class Sources(Frozen):
     seconds: float = subprocesses.SECONDS
 
     def ask(self, path: str, *words: str) -> bytes | None:
-        """Return what a tool wrote; None where it is taken away or does not answer."""
+        """Return the output of a tool; None where it is disabled or does not answer."""
         return subprocesses.ask((path, *words), self.seconds) if path else None
 
 
 class KernelQueue:
-    """A kqueue that tells once when a process has ended, reaped or not.
+    """A kqueue that reports once that a process has exited, reaped or not.
 
     Raises:
-        OSError: ESRCH where there is no such process, also where it only waits to be reaped.
+        OSError: ESRCH where there is no such process, or it is a zombie.
     """
 
-    _queue: Any  # where there is no kqueue, it has no type
+    _queue: Any  # systems without kqueue have no type for it
 
     def __init__(self, pid: int) -> None:
         if sys.platform != "darwin":  # noqa: TID251  # tells the type checker: there is kqueue
@@ -117,7 +116,7 @@ class KernelQueue:
 
 
 class QueueHandle:
-    """A process whose end we shall be told of. Close it."""
+    """A `ProcessHandle` whose exit a kqueue reports."""
 
     def __init__(self, key: ProcessKey, watch: Watch, key_of: KeyOf) -> None:
         self.key = key
@@ -125,14 +124,13 @@ class QueueHandle:
         self._ended = False
 
     def send(self, number: int) -> Sent:
-        """Send a signal; say whether it was sent, came too late, or is not permitted."""
         if self._key_of(self.key.pid) != self.key or self.exited:
             return "gone"
         return signals.kill(self.key.pid, number)  # verified on the line before
 
     @property
     def exited(self) -> bool:
-        """Whether it has ended, reaped or not. The kernel tells once, so it is remembered."""
+        """Whether it has exited, reaped or not. The kernel reports it once, so it is stored."""
         self._ended = self._ended or self._watch.ended()
         return self._ended
 
@@ -148,15 +146,16 @@ def pin_by_queue(
     key_of: KeyOf = psutil_backend.key_of,
     watch: Callable[[int], Watch] = KernelQueue,
 ) -> QueueHandle | None:
-    """Pin the process with this identity, as `signals.pin_verified` does.
+    """Return a handle of the process with this identity, as `signals.pin_verified` does.
 
     Args:
-        key: who is meant.
-        key_of: says who has a number now; asked before each signal, too.
-        watch: begins to wait for the end of whoever has a number.
+        key: the process.
+        key_of: returns the identity of the process that has a pid now; also called before each
+            signal.
+        watch: starts to watch for the exit of the process that has a pid.
 
     Raises:
-        DevportsError: the kernel does not tell us about this process.
+        DevportsError: the kernel cannot report the exit of this process.
     """
     return signals.pin_verified(
         key,
@@ -168,16 +167,15 @@ def pin_by_queue(
 
 
 def wait_for_queues(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     if not any(each.exited for each in pins):
         signals.readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.exited)
 
 
 class ProcessWalk(Frozen):
-    """What the processes have open: who has been looked at, and how many could not be.
+    """The open sockets of the processes, which processes were read, and how many were not.
 
-    `own`: so many of the latter are of our own user, so that lsof may know more.
+    `own`: unread processes of this user, of which lsof may show more.
     """
 
     rows: tuple[Row, ...] = ()
@@ -187,7 +185,7 @@ class ProcessWalk(Frozen):
 
 
 class Darwin(PsMachine):
-    """A `devports.system.machine.Machine`. The sources can be taken away, to see what is left."""
+    """A `devports.system.machine.Machine`. Sources can be disabled for tests."""
 
     platform: Platform = "darwin"
     pin = staticmethod(pin_by_queue)
@@ -198,34 +196,34 @@ class Darwin(PsMachine):
         self._sources = Sources() if sources is None else sources
         self._settings: dict[tuple[str, ...], str] = {}
 
-    def look(self, ports: Collection[int]) -> SocketScan:
-        """Return the sockets on these local ports, from as many sources as it takes.
+    def scan(self, ports: Collection[int]) -> SocketScan:
+        """Return the sockets on these local ports, from as many sources as needed.
 
-        lsof reads the same descriptors as psutil, in up to two seconds and not in milliseconds: it
-        is asked where the others have left a question.
+        lsof reads the same descriptors as psutil, in up to two seconds instead of milliseconds: it
+        runs only where the others left a question.
 
         Raises:
-            DevportsError: no source answers, so nothing can be said about any port.
+            DevportsError: no source answers, so no port can be checked.
         """
         sources = self._sources
-        walk = walked(sources.seconds) if sources.processes else ProcessWalk()
+        walk = walk_processes(sources.seconds) if sources.processes else ProcessWalk()
         text = sources.ask(sources.netstat, "-anv", "-p", "tcp")
         listed, lost = macos_tools.netstat(text or b"", ports)
         own = [row for row in walk.rows if row.socket.local.port in ports]
-        rows = together(own, listed, walk.read, psutil_backend.name_of)
+        rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
         gaps = list(_gaps(walk, lost, netstat=bool(text)))
         if not text or walk.own or any(map(_is_doubtful, rows)):
             answer = sources.ask(sources.lsof, *LSOF, _selection(ports))
             if answer is None and not text and not walk.read:
-                raise _blind()
+                raise _no_table()
             own += macos_tools.lsof(answer or b"", ports)
-            rows = together(own, listed, walk.read, psutil_backend.name_of)
+            rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
             gaps += [NO_LSOF] if answer is None else []
-        everybody = bool(walk.read) and not walk.unread
-        return SocketScan(rows, everybody or (bool(text) and not lost), tuple(gaps))
+        all_read = bool(walk.read) and not walk.unread
+        return SocketScan(rows, all_read or (bool(text) and not lost), tuple(gaps))
 
-    def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Name the jobs of launchd too, among the holders and their parents, in our own domain."""
+    def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
+        """Return the holders and their ancestors with the launchd jobs of this user too."""
         raw = self._sources.ask(self._sources.launchctl, "list") if holders else None
         jobs = macos_tools.launchctl(raw or b"")
         return tuple(
@@ -233,7 +231,7 @@ class Darwin(PsMachine):
                 process=_marked(holder.process, jobs),
                 ancestors=tuple(_marked(parent, jobs) for parent in holder.ancestors),
             )
-            for holder in super().marked(holders)
+            for holder in super().with_marks(holders)
         )
 
     def ephemeral(self) -> tuple[int, int]:
@@ -242,10 +240,10 @@ class Darwin(PsMachine):
         return (int(words[0]), int(words[1])) if known else EPHEMERAL
 
     def boot(self) -> str:
-        return self._setting(SESSION) or psutil_backend.booted()
+        return self._setting(BOOT_SESSION) or psutil_backend.boot_time()
 
     def _setting(self, *names: str) -> str:
-        """Return settings of the kernel (sysctl(8)), asked for once; empty where it is silent."""
+        """Return kernel settings (sysctl(8)), cached; empty if sysctl does not answer."""
         if names not in self._settings:
             raw = self._sources.ask(self._sources.sysctl, "-n", *names) or b""
             self._settings[names] = raw.decode("ascii", "replace").strip()
@@ -254,16 +252,20 @@ class Darwin(PsMachine):
 
 def _marked(process: Process, jobs: dict[int, str]) -> Process:
     label = jobs.get(process.pid)
-    return process if label is None else process.replace(marks=(*process.marks, ("launchd", label)))
+    return (
+        process
+        if label is None
+        else process.replace(environment_marks=(*process.environment_marks, ("launchd", label)))
+    )
 
 
 def _selection(ports: Collection[int]) -> str:
-    """Return lsof's option for these ports, or for all where they are very many."""
+    """Return lsof's option for these ports, or for all if there are more than `MOST_NAMED`."""
     named = ",".join(map(str, sorted(ports))) if len(ports) <= MOST_NAMED else ""
     return f"-iTCP:{named}" if named else "-iTCP"
 
 
-def _blind() -> DevportsError:
+def _no_table() -> DevportsError:
     return DevportsError(
         "no-table",
         "neither the processes nor lsof and netstat list sockets",
@@ -282,18 +284,18 @@ def _gaps(walk: ProcessWalk, lost: int, *, netstat: bool) -> Iterator[Visibility
 
 
 def _is_doubtful(row: Row) -> bool:
-    """Say whether somebody may hold the port by this, and nobody is certain to."""
+    """Return whether a row occupies the port and its process is not proven."""
     return not row.proven and row.socket.state in ("LISTEN", "BOUND")
 
 
-def walked(seconds: float) -> ProcessWalk:
-    """Look at every process in turn, our own first, as far as we may and for a bounded time."""
+def walk_processes(seconds: float) -> ProcessWalk:
+    """Read every process, those of this user first, as far as permitted and within `seconds`."""
     rows: list[Row] = []
     read: set[int] = set()
     unread = own = 0
     deadline = clock.Deadline(seconds)
-    for process, mine in sorted(_everybody(), key=lambda each: not each[1]):
-        found = None if deadline.passed else _open(process)
+    for process, mine in sorted(_all_processes(), key=lambda each: not each[1]):
+        found = None if deadline.passed else _open_sockets(process)
         if found is None:
             unread, own = unread + 1, own + mine
         else:
@@ -302,8 +304,8 @@ def walked(seconds: float) -> ProcessWalk:
     return ProcessWalk(tuple(rows), frozenset(read), unread, own)
 
 
-def _everybody() -> Iterator[tuple[psutil.Process, bool]]:
-    """Yield all processes, and whether they are our own: one that has become another's is not."""
+def _all_processes() -> Iterator[tuple[psutil.Process, bool]]:
+    """Yield all processes, and whether this user started them and they kept their uid."""
     import psutil  # not for a parser or a help text
 
     me = set(user.uids())
@@ -312,28 +314,28 @@ def _everybody() -> Iterator[tuple[psutil.Process, bool]]:
         yield process, bool(uids) and uids <= me
 
 
-def _open(process: psutil.Process) -> list[Row] | None:
-    """Return what a process has open: nothing once it has ended, None where we may not look."""
+def _open_sockets(process: psutil.Process) -> list[Row] | None:
+    """Return the open sockets of a process, none once it has exited; None if not readable."""
     import psutil
 
     try:
         return psutil_backend.sockets_of(process)
-    except psutil.NoSuchProcess:  # also of a zombie, which has closed everything
+    except psutil.NoSuchProcess:  # also for a zombie, which has no sockets
         return []
     except (psutil.Error, OSError, RuntimeError):
         return None
 
 
-def together(
+def merge_rows(
     own: Iterable[Row], listed: Iterable[Row], read: Collection[int], name_of: NameOf
 ) -> tuple[Row, ...]:
-    """Return every socket once, those that only netstat lists with what can be said of their pid.
+    """Return every socket once; of those that only netstat lists, whether their pid is proven.
 
     Args:
-        own: what was found in processes.
+        own: rows found in processes.
         listed: the rows of netstat.
-        read: the processes that were looked at: what they have open is in `own`.
-        name_of: says what a process is called, None if it is gone.
+        read: the processes that were read: their sockets are in `own`.
+        name_of: returns the name of a process, None if it does not exist.
     """
     found: dict[tuple[int, object], Row] = {}
     for row in own:
@@ -343,18 +345,18 @@ def together(
         ends = _ends(row.socket)
         if (row.pid, ends) in found or (ends in shown and (row.pid <= 0 or row.pid in read)):
             continue
-        certain = row.pid > 0 and row.pid not in read and agrees(row.name, name_of(row.pid))
+        certain = row.pid > 0 and row.pid not in read and names_match(row.name, name_of(row.pid))
         found[row.pid, ends] = row.replace(proven=certain)
     return tuple(found.values())
 
 
 def _ends(socket: Socket) -> tuple[object, object]:
-    """Return both ends so that the sources can be compared: some write IPv4 as IPv6."""
+    """Return both ends in a form that can be compared: some sources write IPv4 as IPv6."""
     return plain_end(socket.local), None if socket.remote is None else plain_end(socket.remote)
 
 
-def agrees(listed: str, name: str | None) -> bool:
-    """Say whether netstat's name for a pid is that of the process; none proves nothing."""
+def names_match(listed: str, name: str | None) -> bool:
+    """Return whether netstat's name for a pid is that of the process; empty proves nothing."""
     if not listed or name is None:
         return False
     return name == listed or (len(listed) >= CUT and name.startswith(listed))

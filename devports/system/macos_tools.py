@@ -1,14 +1,14 @@
-"""What netstat, lsof and launchctl print on macOS, parsed. Opens nothing.
+"""Parsers of the output of netstat, lsof and launchctl on macOS. Pure.
 
-`netstat -anv -p tcp`: the column of the pid has moved with almost every release, and once it was
-taken for another one: 131072, the size of a buffer, looks like a pid
-(github.com/sindresorhus/pid-port/issues/12). So it is found by the heading, a row must have the
-shape of its heading, and what does not is no row. All of it is text about a process, never proof:
+`netstat -anv -p tcp`: the column of the pid has moved with almost every release, and once another
+one was mistaken for it: 131072, the size of a buffer, looks like a pid
+(github.com/sindresorhus/pid-port/issues/12). So the column is found by the heading, and a row that
+does not have the shape of its heading is skipped. All of it is text about a process, never proof:
 see `Row.proven`.
 
 `lsof -nP +c0 -iTCP:PORTS -FpcuLtnTf`: one field a line, its letter first (lsof(8), OUTPUT FOR OTHER
 PROGRAMS): `p` begins a process, `f` one of its files. macOS writes CLOSED for three things:
-``n127.0.0.1:8000`` is bound and does not listen, with ``->`` it is an ended connection that is
+``n127.0.0.1:8000`` is bound and does not listen, with ``->`` it is a closed connection that is
 still open, and ``n*:*`` is bound to no port.
 """
 
@@ -16,7 +16,14 @@ from __future__ import annotations
 
 from devports.core.model import Socket
 from devports.core.text import LAST_PORT, decimal
-from devports.system.identity import NOBODY, SOMEBODY, TCP_STATES, Row, endpoint, identity
+from devports.system.identity import (
+    NO_PROCESS,
+    TCP_STATES,
+    UNKNOWN_PROCESS,
+    Row,
+    endpoint,
+    identity,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ LAST_PID = 99_999
 LEFT = 6
 """Words up to the state: protocol, two queues, local and foreign address, state."""
 CUT = 16
-"""Characters after which an IPv6 address may have been cut: ``2600:1700:5610:3``."""
+"""Length at which an IPv6 address may be truncated: ``2600:1700:5610:3``."""
 FAMILIES = {"tcp4": (False,), "tcp6": (True,), "tcp46": (True, False)}
 """Whether the addresses of a protocol are IPv6; one socket for both families may show either."""
 
@@ -39,19 +46,19 @@ NEWEST = tuple(
     f"rxbytes txbytes rhiwat shiwat {NAMED} state options gencnt flags flags1 usecnt rtncnt"
     " fltrs".split()
 )
-"""The columns after the state in macOS 26: what a text without a heading is taken for. There the
-pid is the ninth from the right, and its colon keeps it from being mistaken."""
+"""The columns after the state in macOS 26, for output without a heading. There the pid is the ninth
+from the right, and its colon keeps it from being mistaken."""
 
 DECIMAL = frozenset(f"rxbytes txbytes rhiwat shiwat {BARE} epid usecnt rtncnt".split())
 HEXADECIMAL = {"state": 5, "options": 8, "gencnt": 16, "flags": 8, "flags1": 8, "fltrs": 6}
-"""Digits of a column; until macOS 13 ``0x`` stood before them, and the state had four."""
+"""Digits of a column; until macOS 13 they began with ``0x``, and the state had four."""
 LARGEST = 2**64 - 1
 
 
 def netstat(raw: bytes, ports: Collection[int] | None = None) -> tuple[tuple[Row, ...], int]:
-    """Return the sockets on these local ports, on all of them for None, and the lines not read.
+    """Return the sockets on these local ports (None: on all), and the number of unread lines.
 
-    The latter are those about TCP that could not be read though they may be about these ports.
+    Those are lines about TCP that could not be read though they may concern these ports.
     """
     columns: tuple[str, ...] = NEWEST
     rows: list[Row] = []
@@ -74,7 +81,7 @@ def _columns(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_about(local: str, ports: Collection[int] | None) -> bool:
-    """Say whether a local address may have one of these ports; ``*.*`` is bound to none."""
+    """Return whether a local address may have one of these ports; ``*.*`` is bound to none."""
     digits = local.rpartition(".")[2]
     port = decimal(digits, LAST_PORT)
     return digits != "*" and (ports is None or port is None or port in ports)
@@ -83,7 +90,7 @@ def _is_about(local: str, ports: Collection[int] | None) -> bool:
 def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
     kind, state = words[0], TCP_STATES.get(words[5])
     local, remote = _netstat_end(words[3], kind), _netstat_end(words[4], kind)
-    who = _who(words[LEFT:], columns)
+    who = _pid_and_name(words[LEFT:], columns)
     alone = state in ("LISTEN", "CLOSE") and words[4] == "*.*"
     if local is None or state is None or who is None or (remote is None and not alone):
         return None
@@ -91,9 +98,9 @@ def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
         return None
     pid, name = who
     if state == "TIME_WAIT":
-        pid = NOBODY  # it has been closed; the column may still say by whom
+        pid = NO_PROCESS  # closed; the column may still name the process that closed it
     elif remote is None:
-        pid, state = pid or SOMEBODY, "BOUND" if state == "CLOSE" else state
+        pid, state = pid or UNKNOWN_PROCESS, "BOUND" if state == "CLOSE" else state
     v6only = kind == "tcp6" if local.is_v6 else None
     socket = Socket(local, remote, state, identity(pid, local, remote), v6only=v6only)
     return Row(pid, socket, name, proven=False)
@@ -108,22 +115,22 @@ def _netstat_end(word: str, kind: str) -> Endpoint | None:
     return next((end for end in ends if end is not None), None)
 
 
-def _who(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | None:
+def _pid_and_name(words: Sequence[str], columns: tuple[str, ...]) -> tuple[int, str] | None:
     """Return pid and name from the words after the state; None where they do not fit the columns.
 
-    Without ``-v`` there is no such column, and somebody has it.
+    Without ``-v`` there is no such column, and the process is unknown.
     """
     if NAMED in columns:
         return _named(words, columns.index(NAMED), columns)
     if BARE not in columns:
-        return SOMEBODY, ""
+        return UNKNOWN_PROCESS, ""
     if len(words) != len(columns) or not _fit(words, columns):
         return None
     facts = dict(zip(columns, words, strict=True))
     pid = decimal(facts[BARE], LAST_PID)
-    # Sockets that one process opened for another have both; whose descriptor it is, is not said.
+    # A socket that one process opened for another has both pids; which one has it is unknown.
     same = facts.get("epid", "0") in ("0", facts[BARE])
-    return None if pid is None else (pid if same else SOMEBODY, "")
+    return None if pid is None else (pid if same else UNKNOWN_PROCESS, "")
 
 
 def _named(words: Sequence[str], at: int, columns: tuple[str, ...]) -> tuple[int, str] | None:
@@ -145,7 +152,7 @@ def _fit(words: Sequence[str], columns: tuple[str, ...]) -> bool:
 
 
 def _fits(word: str, column: str) -> bool:
-    """Say whether a word has the shape of its column. A colon is in none but the pid's own."""
+    """Return whether a word has the shape of its column. Only the pid's column contains a colon."""
     if column in DECIMAL:
         return decimal(word, LARGEST) is not None
     digits = HEXADECIMAL.get(column)
@@ -161,24 +168,24 @@ COLUMNS = 3
 
 
 def launchctl(raw: bytes) -> dict[int, str]:
-    """Return the label of the job that each process is."""
+    """Return the job labels by pid."""
     rows = (line.split("\t") for line in raw.decode("utf-8", "replace").splitlines())
     found = (row for row in rows if len(row) == COLUMNS and row[2])
     return {pid: label for text, _, label in found if (pid := decimal(text, LAST_PID))}
 
 
 LSOF_LAST_PID = 2**31 - 1
-"""Of Linux, too."""
+"""Also of Linux."""
 OF_PROCESS = "cuLgR"
-"""Fields that come before the first file of a process: after one, a `p` must be missing."""
+"""Fields that come before the first file of a process: after one, a `p` line is missing."""
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def lsof(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
-    """Yield the TCP sockets on these local ports, on all of them for None; skip what is no row.
+    """Yield the TCP sockets on these local ports, on all of them for None; skip malformed rows.
 
-    A socket whose state is not told holds its port all the same: without a peer it counts as
-    BOUND, with one as CLOSE.
+    A socket without a state still holds its port: without a peer it counts as BOUND, with one as
+    CLOSE.
     """
     for pid, name, fields in _files(raw):
         socket = _socket(pid, fields)
@@ -187,7 +194,7 @@ def lsof(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
 
 
 def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
-    """Yield pid, name and fields of each file, without those whose process cannot be told."""
+    """Yield pid, name and fields of each file; files of an unknown process are skipped."""
     pid: int | None = None
     name = ""
     file: list[str] | None = None
@@ -230,7 +237,7 @@ def _socket(pid: int, fields: list[str]) -> Socket | None:
 def _lsof_end(text: str, *, v6: bool) -> Endpoint | None:
     """Return an end written ``127.0.0.1:8000``, ``[::1]:8000`` or ``*:8000``, else None.
 
-    Only a wildcard needs to be told its family (field `t`); without it, it counts as IPv4.
+    Only a wildcard needs its family (field `t`); without that field it counts as IPv4.
     """
     host, _, digits = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -242,7 +249,7 @@ def _lsof_end(text: str, *, v6: bool) -> Endpoint | None:
 def unescaped(text: str) -> str:
     r"""Return a name without lsof's escapes: ``\x20``, ``\n``, ``\\``.
 
-    ``^[`` stays: it may be a control character, and may be just that.
+    ``^[`` stays: it may be a control character, or these two characters.
     """
     return "\\".join(map(_unescaped, text.split("\\\\")))
 

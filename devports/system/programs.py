@@ -1,9 +1,9 @@
-"""What a command would start, found out without starting anything: files and neighbours tell.
+"""What a command would start, determined from files without running anything.
 
-Whether a program can be started at all; where a project keeps its own (PEP 405, docs.npmjs.com on
-folders, yarnpkg.com/features/pnp) and whether that is whole; and which programs are called
-`devports` here: the unrelated package of that name in the package index brings a command and a
-folder of that name too, and so does a program for node.
+Whether a program can be started; where a project keeps its own programs (PEP 405, docs.npmjs.com on
+folders, yarnpkg.com/features/pnp) and whether that environment is complete; and which programs are
+called `devports`: an unrelated package of that name in the package index has a command and a folder
+of that name too, and so does a program for node.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     Trouble = Literal["", "missing", "not-executable", "interpreter-missing"]
     Kind = Literal["python", "node"]
     State = Literal["absent", "broken", "without"]
-    Kin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
+    Origin = Literal["ours", "ours-elsewhere", "foreign", "unknown"]
 
 
 FIRST_LINE = 256
 """Bytes of a script's first line that the kernel reads (execve(2), BINPRM_BUF_SIZE)."""
 LONG_LINE = 1024
-"""Bytes of a line that are read where longer ones count too, for other systems read more."""
-PLACES = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
-"""Where a project keeps its own programs, whatever PATH says."""
+"""Bytes read of a line where longer ones count too, for systems that read more."""
+PROGRAM_FOLDERS = (".venv/bin", "venv/bin", "node_modules/.bin", ".venv/Scripts", "venv/Scripts")
+"""Folders of a project's own programs, whatever PATH contains."""
 
 
-def trouble(word: str, folder: str, path: str) -> Trouble:
-    """Return what would keep execvp(3) from starting `word` in `folder`; empty if nothing does.
+def start_problem(word: str, folder: str, path: str) -> Trouble:
+    """Return what stops execvp(3) from starting `word` in `folder`; empty if nothing does.
 
     Args:
         word: the first word of a command.
-        folder: where it is to start: a word with a slash is looked up from there.
-        path: the PATH that it gets; a relative folder in it counts from `folder` too.
+        folder: where the command starts: a word with a slash is relative to it.
+        path: the PATH of the command; a relative folder in it is relative to `folder` too.
     """
     found = list(_candidates(word, folder, path))
     runnable = next(filter(_runs, found), "")
@@ -51,20 +51,20 @@ def trouble(word: str, folder: str, path: str) -> Trouble:
 
 
 def path_of(env: Sequence[tuple[str, str]]) -> str:
-    """Return the PATH that a service with these variables of its own gets."""
+    """Return the PATH of a service with these variables."""
     return dict(env).get("PATH", os.environ.get("PATH", os.defpath))
 
 
-def located(word: str, folder: str, path: str) -> str:
-    """Return the file that `word` would start, as in `trouble`; empty if there is none."""
+def find_program(word: str, folder: str, path: str) -> str:
+    """Return the file that `word` would start, as in `start_problem`; empty if there is none."""
     return next(filter(_runs, _candidates(word, folder, path)), "")
 
 
 def interpreter(path: str) -> tuple[str, ...]:
     """Return the interpreter that the first line of a script names; empty if it is no script.
 
-    `#!/usr/bin/env python3` names `python3`. Where a path is too long for a first line or has a
-    blank, installers write a shell script whose second line starts the real one (distlib).
+    `#!/usr/bin/env python3` names `python3`. Where a path is too long for a first line or contains
+    a blank, installers write a shell script whose second line starts the real one (distlib).
     """
     first, second = _first_lines(path)
     words = _shebang(first)
@@ -80,7 +80,7 @@ def interpreter(path: str) -> tuple[str, ...]:
 
 
 def _first_lines(path: str) -> tuple[bytes, bytes]:
-    """Return two lines of a file; empty where it cannot be read, though it may be executable."""
+    """Return the first two lines of a file; empty where it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.readline(LONG_LINE), file.readline(LONG_LINE)
@@ -94,7 +94,7 @@ def _shebang(line: bytes) -> list[str]:
 
 def interpreter_of(words: Sequence[str], folder: str, path: str) -> str:
     """Return the interpreter of the script that a command starts; empty where it starts none."""
-    found = located(words[0], folder, path) if words else ""
+    found = find_program(words[0], folder, path) if words else ""
     return next(iter(interpreter(found)), "") if found else ""
 
 
@@ -112,19 +112,19 @@ def _runs(path: str) -> bool:
 
 
 def _with_ending(word: str, path: str) -> list[str]:
-    """Return what Windows starts for a word without an ending (PATHEXT); elsewhere nothing."""
+    """Return the file that Windows starts for a word without an ending (PATHEXT)."""
     if os.name != "nt":
         return []
-    import shutil  # a tenth of a Python start, three compressors with it
+    import shutil  # a tenth of a Python start: it imports three compressors
 
     usual = shutil.which(word, path=path)
     return [usual] if usual else []
 
 
 def near(word: str, folders: Sequence[str]) -> str:
-    """Return where in a project a program is: relative to the first of `folders`, if below it."""
+    """Return the path of a program in a project, relative to the first of `folders` if in it."""
     for folder in folders:
-        for place in PLACES:
+        for place in PROGRAM_FOLDERS:
             path = os.path.join(folder, place, word)
             if _runs(path):
                 return f"{place}/{word}" if folder == folders[0] else path
@@ -132,7 +132,7 @@ def near(word: str, folders: Sequence[str]) -> str:
 
 
 def _lacks_interpreter(path: str) -> bool:
-    """Say whether it is a script whose first line names a program that is not there."""
+    """Return whether it is a script whose interpreter, an absolute path, does not exist."""
     words = _shebang(_first_lines(path)[0][:FIRST_LINE])
     return bool(words) and os.path.isabs(words[0]) and not os.path.exists(words[0])
 
@@ -140,37 +140,37 @@ def _lacks_interpreter(path: str) -> bool:
 PROGRAMS = ("bin", "Scripts")
 PYTHONS = ("python", "python3", "python.exe")
 ENVIRONMENT_FOLDERS = (".venv", "venv", ".env", "env")
-"""What a folder that is not there must be called to be taken for a virtual environment."""
+"""Names by which a folder that does not exist counts as a virtual environment."""
 MANAGERS = ("npm", "npx", "pnpm", "yarn")
 LOCKS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun", "bun.lockb": "bun"}
 PLUG_AND_PLAY = (".pnp.cjs", ".pnp.js")
-"""With these yarn needs no `node_modules`."""
+"""With these, yarn needs no `node_modules`."""
 MAX_PACKAGE = 256 * 1024
 
 
 class Environment(Frozen):
-    """A folder of programs that a command needs, and what is the matter with it.
+    """An environment that a command needs, and what is wrong with it.
 
     Attributes:
         folder: of the environment, absolute.
         kind: a virtual environment of Python, or `node_modules`.
-        state: it is not there, its interpreter has gone, or only the program is not in it.
-        makes: the command that makes it.
+        state: it does not exist, its interpreter does not exist, or only the program is missing.
+        create_command: the command that creates it.
     """
 
     folder: str
     kind: Kind
     state: State
-    makes: str = ""
+    create_command: str = ""
 
 
 def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
-    """Return the environment that keeps `word` from starting, or that it cannot do without.
+    """Return the environment that `word` needs and that is missing or incomplete, else None.
 
     Args:
         word: the first word of a command.
-        folder: where it starts.
-        startable: whether there is a program of that name.
+        folder: where the command starts.
+        startable: whether a program of that name exists.
     """
     place = os.path.normpath(os.path.join(folder, os.path.dirname(word)))
     top, name = os.path.split(place)
@@ -183,10 +183,10 @@ def needed_by(word: str, folder: str, *, startable: bool) -> Environment | None:
     return _python(top, place) if name in PROGRAMS else None
 
 
-def lacks(python: str, package: str) -> bool:
-    """Say whether a package is certainly not there for an interpreter of a virtual environment.
+def lacks_package(python: str, package: str) -> bool:
+    """Return whether an interpreter of a virtual environment certainly lacks a package.
 
-    Of one that sees the packages of the system too, and of the system's own, nothing is certain.
+    False for one that also uses the packages of the system, and for the interpreter of the system.
     """
     top = os.path.dirname(os.path.dirname(python))
     try:
@@ -218,7 +218,7 @@ def _node(modules: str, project: str) -> Environment:
 
 
 def _packages(folder: str) -> Environment | None:
-    """Return the `node_modules` that a script of package.json needs and that is nowhere."""
+    """Return the `node_modules` that a script of package.json needs and that does not exist."""
     if not _has_dependencies(package(folder)):
         return None
     for above in _upwards(folder):
@@ -232,7 +232,7 @@ def _has_dependencies(found: dict[str, object]) -> bool:
 
 
 def _install(folder: str) -> str:
-    """Return what installs the packages of a project, by the nearest lock file."""
+    """Return the command that installs the packages of a project, by the nearest lock file."""
     for above in _upwards(folder):
         for name, manager in LOCKS.items():
             if os.path.isfile(os.path.join(above, name)):
@@ -248,7 +248,7 @@ def _upwards(folder: str) -> Iterator[str]:
 
 
 def package(folder: str) -> dict[str, object]:
-    """Return what package.json in a folder says; nothing if it cannot be read."""
+    """Return the content of the package.json in a folder; empty if it cannot be read."""
     try:
         with open(os.path.join(folder, "package.json"), "rb") as file:
             data = json.loads(file.read(MAX_PACKAGE))
@@ -258,16 +258,16 @@ def package(folder: str) -> dict[str, object]:
 
 
 EXECUTABLES = ("devports", "devports.exe", "devports.cmd")
-OURS, THEIRS = "devports_cli", "devports"
-"""Distributions as their folders of metadata spell them (PyPA: recording installed projects)."""
+OWN_DISTRIBUTION, OTHER_DISTRIBUTION = "devports_cli", "devports"
+"""Distributions as their metadata folders spell them (PyPA: recording installed projects)."""
 MOST_FOLDERS = 200
 
 
 class Program(Frozen):
-    """A program called `devports`: where, whether it is this one, and its distribution."""
+    """A program called `devports`: its path, whether it is this one, and its distribution."""
 
     path: str
-    kin: Kin
+    origin: Origin
     what: str = ""
 
 
@@ -285,15 +285,15 @@ def on_path(environ: Mapping[str, str]) -> tuple[Program, ...]:
 
 
 def describe(path: str, real: str) -> Program:
-    """Return what is known of one program. `real` is its path with links resolved."""
+    """Return the facts about one program. `real` is its path with links resolved."""
     folders = list(_package_folders(real))
     if _own_packages() in folders:
         return Program(path, "ours", f"devports-cli {devports.__version__}")
     for folder in folders:
-        if version := _version(folder, OURS):
+        if version := _version(folder, OWN_DISTRIBUTION):
             return Program(path, "ours-elsewhere", f"devports-cli {version}")
     for folder in folders:
-        if version := _version(folder, THEIRS):
+        if version := _version(folder, OTHER_DISTRIBUTION):
             return Program(path, "foreign", f"devports {version}")
     runtime = os.path.basename(next(iter(interpreter(real)), ""))
     if runtime.startswith(("node", "bun", "deno")):
@@ -301,22 +301,22 @@ def describe(path: str, real: str) -> Program:
     return Program(path, "unknown")
 
 
-def neighbour() -> Program | None:
-    """Return the unrelated package in our own environment, if it is there."""
+def conflicting_package() -> Program | None:
+    """Return the unrelated `devports` package in the environment of this program, if installed."""
     folder = _own_packages()
-    version = _version(folder, THEIRS)
+    version = _version(folder, OTHER_DISTRIBUTION)
     return Program(folder, "foreign", f"devports {version}") if version else None
 
 
 def _own_packages() -> str:
-    """Return the folder in which our distribution is recorded: ours, or an editable install's."""
+    """Return the folder that records this distribution, also for an editable installation."""
     beside = os.path.dirname(os.path.dirname(os.path.realpath(devports.__file__)))
     here = (beside, *map(os.path.realpath, sys.path))
-    return next((folder for folder in here if _version(folder, OURS)), beside)
+    return next((folder for folder in here if _version(folder, OWN_DISTRIBUTION)), beside)
 
 
 def _package_folders(script: str) -> Iterator[str]:
-    """Yield the folders of packages that belong to a script: of its environment or its user."""
+    """Yield the package folders of the environment or user that a script belongs to."""
     top = os.path.dirname(os.path.dirname(script))
     for place in (os.path.join(top, "lib"), os.path.join(top, "Lib")):
         for name in ("", *_names(place)):
@@ -327,7 +327,7 @@ def _package_folders(script: str) -> Iterator[str]:
 
 
 def _version(folder: str, distribution: str) -> str:
-    """Return the version of a distribution that is recorded in a folder; empty if it is not."""
+    """Return the version of a distribution that a folder records; empty if it records none."""
     start, end = f"{distribution}-", ".dist-info"
     found = (name for name in _names(folder) if name.startswith(start) and name.endswith(end))
     return next((name[len(start) : -len(end)] for name in found), "")

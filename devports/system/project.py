@@ -1,8 +1,9 @@
-"""What a project is, read from its folder within bounds: its texts, and the git checkout around it.
+"""Reading a project's folder within limits: its text files, and the git checkout around it.
 
-Nothing of it is run, not even git: it would read the configuration of a folder that may be a
-stranger's. Links are not followed: a project may link to a home folder, or to itself. What others
-have written (node_modules, virtual environments, build folders) is not looked at.
+Nothing of the project is run, not even git, which would read the configuration of a folder that may
+belong to another user. Links are not followed: they may lead to a home folder, or to the project
+itself. Installed and generated files (node_modules, virtual environments, build folders) are
+skipped.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES = 128 * 1024
-"""Of one file. A file of services is a page or two; only generated code is longer."""
+"""Of one file. A file that defines services is a page or two; only generated code is longer."""
 
-NOT_OURS = frozenset(
+SKIPPED_FOLDERS = frozenset(
     "node_modules bower_components site-packages __pycache__ dist build out target vendor"
     " coverage htmlcov".split()
 )
@@ -31,11 +32,11 @@ EDITOR = ".vscode"
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not stop us
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not block
 
 
 class Bounds(Frozen):
-    """How much is looked at: folders below each other, names seen, files read."""
+    """Limits of a scan: folders below each other, names seen, files read."""
 
     depth: int = 5
     names: int = 20_000
@@ -46,30 +47,31 @@ BOUNDS = Bounds()
 
 
 class TreeScan(Frozen):
-    """What a folder holds.
+    """The files of a folder.
 
     Attributes:
-        texts: path from the folder, with `/`, and text of every file that was wanted; near first.
+        texts: path from the folder, with `/`, and text of every wanted file; those near the top
+            first.
         names: paths of every file that was seen.
-        whole: False where a bound was met, so that there may be more.
+        complete: False where a limit was reached, so that there may be more.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     names: frozenset[str] = frozenset()
-    whole: bool = True
+    complete: bool = True
 
 
 def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
-    """Return the texts of a folder, the ones that are near its top first.
+    """Return the text files of a folder, those near its top first.
 
     Args:
         root: absolute path.
-        wanted: says by a file's name whether to read it.
-        bounds: how much to look at.
+        wanted: returns by a file's name whether to read it.
+        bounds: limits of the scan.
     """
     names: list[str] = []
     texts: list[tuple[str, str]] = []
-    todo, whole = [("", 0)], True
+    todo, complete = [("", 0)], True
     while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
         files, folders = _inside(root, folder, bounds.names)
@@ -78,14 +80,14 @@ def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> T
             if len(texts) < bounds.files and wanted(os.path.basename(path)):
                 text = _text(os.path.join(root, path))
                 texts += [(path, text)] if text is not None else []
-        whole = whole and (depth < bounds.depth or not folders)
+        complete = complete and (depth < bounds.depth or not folders)
         todo += [(path, depth + 1) for path in folders if depth < bounds.depth]
     full = len(names) >= bounds.names or len(texts) >= bounds.files
-    return TreeScan(tuple(texts), frozenset(names), whole and not full)
+    return TreeScan(tuple(texts), frozenset(names), complete and not full)
 
 
 def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
-    """Return the files of a folder and the folders to go on with, as paths from `root`."""
+    """Return the files of a folder and the folders to scan next, as paths from `root`."""
     files, folders = [], []
     try:
         with os.scandir(os.path.join(root, folder)) as entries:
@@ -96,20 +98,20 @@ def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
                 elif entry.is_dir(follow_symlinks=False):
                     mark = f"{path}/{ENVIRONMENT}"
                     if os.path.lexists(os.path.join(root, mark)):
-                        files.append(mark)  # that it is there, and nothing of what is in it
-                    elif _is_ours(entry.name):
+                        files.append(mark)  # that it exists, without its content
+                    elif _is_scanned(entry.name):
                         folders.append(path)
-    except OSError:  # gone, or not for us
+    except OSError:  # removed, or not permitted
         pass
     return files, folders
 
 
-def _is_ours(name: str) -> bool:
-    return name not in NOT_OURS and (not name.startswith(".") or name == EDITOR)
+def _is_scanned(name: str) -> bool:
+    return name not in SKIPPED_FOLDERS and (not name.startswith(".") or name == EDITOR)
 
 
 def _text(path: str) -> str | None:
-    """Return the text of a file that is not too long; what is not UTF-8 is replaced."""
+    """Return the text of a file, None if it is too long; bytes that are not UTF-8 are replaced."""
     raw = _read(path, MAX_BYTES + 1, NOFOLLOW)
     if raw is None or len(raw) > MAX_BYTES:
         return None
@@ -117,11 +119,11 @@ def _text(path: str) -> str | None:
 
 
 def _read(path: str, most: int, flags: int = 0) -> bytes | None:
-    """Return the first bytes of a file; None where it is not a regular one or not for us."""
+    """Return the first bytes of a file; None where it is not a regular file or not readable."""
     try:
         with open(os.open(path, READING | flags), "rb") as file:
             return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-    except (OSError, ValueError):  # a text with a zero byte names no file
+    except (OSError, ValueError):  # ValueError: a zero byte in the path
         return None
 
 
@@ -129,16 +131,16 @@ MAX_FILE = 4096
 MAX_CONFIG = 64 * 1024
 MAX_DEPTH = 64
 MAX_ORIGINS = 4
-"""Clones of clones that are followed to where the first one came from."""
+"""Clones of clones that are followed to the first one."""
 COMMIT = 8
-"""Digits by which a person knows a commit."""
+"""Digits of a short commit id."""
 
 
 def worktree_of(folder: str) -> Worktree | None:
     """Return the checkout around `folder`; None where there is none or it cannot be read.
 
-    A submodule is a part of the checkout around it. A `.git` that leads nowhere is the end of the
-    search, as for git: its repository may be out of reach, as in a container.
+    A submodule is a part of the checkout around it. A dangling `.git` ends the search, as for git:
+    its repository may be out of reach, as in a container.
     """
     best = None
     for root in _upwards(folder):
@@ -151,7 +153,7 @@ def worktree_of(folder: str) -> Worktree | None:
 
 
 def _upwards(folder: str) -> Iterator[str]:
-    """Yield a folder and all above it; none where it is not known."""
+    """Yield a folder and all above it; none for an empty path."""
     folder = folder and os.path.realpath(folder)
     for _ in range(MAX_DEPTH if folder else 0):
         yield folder
@@ -175,7 +177,7 @@ def _git_folder(path: str) -> str:
 
 
 def _is_submodule(link: str, git: str) -> bool:
-    """Say whether it is one: git keeps them in `modules` of the repository around (gitmodules(5)).
+    """Return whether a checkout is a submodule: its git folder is in `modules` (gitmodules(5)).
 
     A linked worktree has a `commondir`, wherever its repository is.
     """
@@ -189,7 +191,7 @@ def _common(git: str) -> str:
 
 
 def _repository(common: str, origins: int = MAX_ORIGINS) -> str:
-    """Return what a clone shares with its siblings: where its origin comes from, or itself."""
+    """Return the identity that a clone shares with its siblings: its first origin, or itself."""
     from devports.core.checkout import address_of, is_path, origin_of
 
     url = origin_of(_beginning(os.path.join(common, "config"), MAX_CONFIG))

@@ -1,10 +1,9 @@
-"""What macOS and Windows have in common: psutil knows the processes, the table names them.
+"""What macOS and Windows have in common: psutil describes processes, the table names their pids.
 
-Nothing of psutil is imported before it is needed. The identity of a process is its pid and its
-start, in whole microseconds since the epoch, and is compared as a whole: macOS keeps it to the
-microsecond, Windows to a tenth of one. When the clock has been set by a second or more in the life
-of a process of ours, psutil moves what macOS says (psutil, _psosx.py, adjust_proc_create_time):
-then nobody is who they were, and nobody is signalled.
+psutil is imported only when needed. The identity of a process is its pid and its start, in whole
+microseconds since the epoch: macOS keeps it to the microsecond, Windows to a tenth of one. When the
+clock is set by a second or more while devports runs, psutil shifts the start times of macOS
+(psutil, _psosx.py, adjust_proc_create_time): then no identity matches, and no process is signalled.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from devports.core.model import (
 )
 from devports.core.value import Frozen
 from devports.system import bind, user
-from devports.system.identity import NOBODY, TCP_STATES, Row, identity
+from devports.system.identity import NO_PROCESS, TCP_STATES, Row, identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
 
 MAX_ANCESTORS = 64
 MICROSECONDS = 1_000_000
-THEIRS = 2
-"""The uid of whoever is not `OURS`, where the system does not number its users."""
+OTHER_USER = 2
+"""The uid of every other user, where the system does not number its users."""
 
 LETTERS = {
     "running": "R",
@@ -56,20 +55,20 @@ LETTERS = {
     "zombie": "Z",
     "dead": "X",
 }
-"""psutil's words for the state of a process, and those of proc(5), which the core knows."""
+"""psutil's names of the states of a process, and the letters of proc(5), which `core` uses."""
 
 
-def numbered(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
+def real_user(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `uids` elsewhere
     """Return the real uid of a process, which decides who may signal it, and the user's name.
 
     Raises:
-        psutil.Error: it is gone.
+        psutil.Error: it does not exist.
     """
     return process.uids().real, process.username()
 
 
 def uids_of(process: Any) -> set[int]:
-    """Return the real and the effective uid of a process, none if it is gone."""
+    """Return the real and the effective uid of a process, none if it does not exist."""
     import psutil
 
     try:
@@ -78,27 +77,27 @@ def uids_of(process: Any) -> set[int]:
         return set()
 
 
-def by_name(process: psutil.Process) -> tuple[int, str]:
-    """Return `OURS` for a process of the same user, else `THEIRS`; and the user's name."""
+def user_by_name(process: psutil.Process) -> tuple[int, str]:
+    """Return the user's name, after `CURRENT_USER` or, for another user, `OTHER_USER`."""
     import psutil
 
     name = _fact(process.username, "")
     own = _fact(psutil.Process().username, "")
-    return (CURRENT_USER if name and name == own else THEIRS), name
+    return (CURRENT_USER if name and name == own else OTHER_USER), name
 
 
-def describe(pid: int, who: Who = numbered) -> Process | None:
-    """Return the facts about a process; None if it is gone. Unreadable facts are empty.
+def describe(pid: int, who: Who = real_user) -> Process | None:
+    """Return the facts about a process, empty where unreadable; None if it does not exist.
 
     Args:
-        pid: of the process; 0 and less is none.
-        who: tells whose it is.
+        pid: of the process; None for 0 and less.
+        who: returns the user of a process.
     """
-    return _of(pid, lambda process: _facts(process, who), None)
+    return _read(pid, lambda process: _facts(process, who), None)
 
 
-def _of(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
-    """Return what is read of a process, `otherwise` if it is gone or refuses."""
+def _read(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
+    """Return what `read` reads of a process; `otherwise` if missing or not readable."""
     import psutil
 
     try:
@@ -126,7 +125,7 @@ def _facts(process: psutil.Process, who: Who) -> Process:
 
 
 def _fact(read: Callable[[], T], otherwise: T) -> T:
-    """Return a fact, or `otherwise` where we may not read it or a zombie has lost it."""
+    """Return a fact, or `otherwise` where it is not readable or the process is a zombie."""
     import psutil
 
     try:
@@ -140,36 +139,36 @@ def _start(seconds: float) -> int:
 
 
 def key_of(pid: int) -> ProcessKey | None:
-    """Return the identity of a process that exists (a zombie does), else None."""
-    return _of(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
+    """Return the identity of a process, also of a zombie; None if it does not exist."""
+    return _read(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
 
 
 def name_of(pid: int) -> str | None:
-    """Return what a process is called; None if it is gone."""
-    return _of(pid, lambda process: str(process.name()), None)
+    """Return the name of a process; None if it does not exist."""
+    return _read(pid, lambda process: str(process.name()), None)
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    """Return the marks of supervisors and of devports in its environment, readable by its user."""
     from devports.core.classify import MARKS
-    from devports.core.recovery import MARK  # before ending something
+    from devports.core.recovery import MARK  # only before a signal
 
     none: dict[str, str] = {}
-    found = _of(pid, lambda process: process.environ(), none)
+    found = _read(pid, lambda process: process.environ(), none)
     return tuple((name, found[name]) for name in (*MARKS, MARK) if name in found)
 
 
 def processes_with_mark(mark: str) -> list[int]:
-    """Return the processes that belong to the run with this mark, as far as we may read them."""
+    """Return the processes that belong to the run with this mark, as far as readable."""
     import psutil
 
-    from devports.core.recovery import MARK  # after a run has died
+    from devports.core.recovery import MARK  # only after a run was killed
 
     return [pid for pid in psutil.pids() if (MARK, mark) in marks_of(pid)]
 
 
-def booted() -> str:
-    """Return when this system was started, in whole seconds since the epoch, as its identity."""
+def boot_time() -> str:
+    """Return when this system was booted, in whole seconds since the epoch, as its identity."""
     import psutil
 
     return str(int(psutil.boot_time()))
@@ -179,10 +178,10 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
     """Return the parents, nearest first.
 
     Args:
-        process: whose parents are wanted.
+        process: the process.
         who: as for `describe`.
         adopted: whether the system gives an orphan another parent. Windows does not, and may have
-            given the number of the old one to a process that has started since.
+            reused the pid of the old parent for a process that started later.
     """
     found: list[Process] = []
     while len(found) < MAX_ANCESTORS:
@@ -195,18 +194,16 @@ def ancestors(process: Process, who: Who, *, adopted: bool) -> tuple[Process, ..
 
 
 def children(pid: int) -> set[int]:
-    """Return the direct children of a process, zombies included."""
     return set(_below(pid, recursive=False))
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, parents before children."""
     return _below(pid, recursive=True)
 
 
 def _below(pid: int, *, recursive: bool) -> list[int]:
     none: list[psutil.Process] = []
-    found = _of(pid, lambda process: process.children(recursive=recursive), none)
+    found = _read(pid, lambda process: process.children(recursive=recursive), none)
     return [child.pid for child in found]
 
 
@@ -214,7 +211,7 @@ def sockets_of(process: psutil.Process) -> list[Row]:
     """Return the TCP sockets that a process has open.
 
     Raises:
-        psutil.Error: it is gone, or we may not look.
+        psutil.Error: it does not exist, or is not readable.
     """
     # Its name before psutil 6.0.
     look: Any = getattr(process, "net_connections", None) or process.connections
@@ -224,7 +221,7 @@ def sockets_of(process: psutil.Process) -> list[Row]:
 def listening(pids: Iterable[int]) -> tuple[Socket, ...]:
     """Return the sockets on which these processes listen, as far as readable."""
     none: list[Row] = []
-    sockets = (row.socket for pid in pids for row in _of(pid, sockets_of, none))
+    sockets = (row.socket for pid in pids for row in _read(pid, sockets_of, none))
     return tuple(dict.fromkeys(socket for socket in sockets if socket.state == "LISTEN"))
 
 
@@ -235,7 +232,7 @@ def rows_of(entries: Iterable[tuple[int, Any]]) -> list[Row]:
 
 
 def _row(pid: int, entry: Any) -> Row | None:
-    """Return a row; None before a bind. In a state without a name it holds its port as well."""
+    """Return a row; None before a bind. A socket in an unknown state still holds its port."""
     state = TCP_STATES.get(entry.status, "CLOSE")
     local, remote = _end(entry.laddr), _end(entry.raddr)
     if local is None:
@@ -244,7 +241,7 @@ def _row(pid: int, entry: Any) -> Row | None:
         state = "BOUND" if state == "CLOSE" else state
         return Row(pid, Socket(local, None, state, identity(pid, local)))
     if state == "TIME_WAIT":
-        pid = NOBODY
+        pid = NO_PROCESS
     return Row(pid, Socket(local, remote, state, identity(pid, local, remote)))
 
 
@@ -259,7 +256,7 @@ UNPROVEN = VisibilityGap(
     "pid-unproven",
     "the system names a process for it, but nothing visible here proves it",
 )
-GONE = VisibilityGap(
+OPENER_EXITED = VisibilityGap(
     "opener-gone",
     "the process that opened it has exited, and the system does not name its present holder",
 )
@@ -268,7 +265,7 @@ NO_PID = VisibilityGap("no-pid", "the system does not say which process has it")
 
 
 class SocketScan(Frozen):
-    """One look at the socket tables. `gaps`: what it could not see, whatever the port."""
+    """One reading of the socket tables. `gaps`: what it could not see, whatever the port."""
 
     rows: tuple[Row, ...]
     shows_bound: bool = True
@@ -276,17 +273,17 @@ class SocketScan(Frozen):
 
 
 class PsMachine:
-    """The common part of two `devports.system.machine.Machine`s. What differs: `look`, some facts.
+    """The common part of two `devports.system.machine.Machine`s; `scan` and some facts differ.
 
-    An object, because it remembers: a look sees the processes together with the sockets, and may
-    take seconds, so who has them is asked of the last look at their ports.
+    An object, because it has state: a scan reads processes together with sockets and may take
+    seconds, so their holders are taken from the last scan of their ports.
     """
 
     wildcards = False
     adopts_orphans = True
     """Whether the system gives an orphan a new parent."""
 
-    who = staticmethod(numbered)
+    who = staticmethod(real_user)
     uids = staticmethod(user.uids)
     addresses = staticmethod(bind.addresses)
     key = staticmethod(key_of)
@@ -300,12 +297,12 @@ class PsMachine:
         self._gaps: tuple[VisibilityGap, ...] = ()
         self._viewer: CurrentUser | None = None
 
-    def look(self, ports: Collection[int]) -> SocketScan:
+    def scan(self, ports: Collection[int]) -> SocketScan:
         """Return the sockets on these local ports with their processes."""
         raise NotImplementedError
 
     def table(self, ports: Collection[int]) -> Table:
-        seen = self.look(ports)
+        seen = self.scan(ports)
         self._gaps = seen.gaps
         gone = [inode for inode, row in self._rows.items() if row.socket.local.port in ports]
         for inode in gone:
@@ -348,22 +345,22 @@ class PsMachine:
         rows = {inode: self._rows[inode] for inode in wanted if inode in self._rows}
         holders = self._holders(rows)
         if thorough:
-            holders = self.marked(holders)
+            holders = self.with_marks(holders)
         named = {inode for holder in holders for inode in holder.inodes}
         unseen = {inode: socket for inode, socket in wanted.items() if inode not in named}
-        found = [self._hidden(socket) for socket in self._still_there(unseen)]
+        found = [self._hidden(socket) for socket in self._reread_exited(unseen)]
         why = (*self._gaps, *dict.fromkeys(gap for _, gap in found)) if found else ()
         return HolderSearch(holders, tuple(hidden for hidden, _ in found), thorough, why)
 
-    def _still_there(self, unseen: dict[int, Socket]) -> list[Socket]:
-        """Look again where a process has ended: its socket may have ended with it since."""
+    def _reread_exited(self, unseen: dict[int, Socket]) -> list[Socket]:
+        """Read the table again where a process has exited: its socket may be closed too."""
         rows = [self._rows[inode] for inode in unseen if inode in self._rows]
         if ended := [row for row in rows if row.pid > 0 and self.key(row.pid) is None]:
             self.table({row.socket.local.port for row in ended})
         return [socket for inode, socket in unseen.items() if inode in self._rows]
 
     def _holders(self, rows: dict[int, Row]) -> tuple[Holder, ...]:
-        """Return the processes that have these sockets for certain, with all of them."""
+        """Return the processes that are proven to have these sockets."""
         inodes: dict[int, list[int]] = {}
         for inode, row in sorted(rows.items()):
             if row.proven:
@@ -372,17 +369,19 @@ class PsMachine:
         return tuple(Holder(p, held, self.ancestors(p)) for p, held in found if p is not None)
 
     def _hidden(self, socket: Socket) -> tuple[HiddenSocket, VisibilityGap]:
-        """Return what is known of a socket without a certain holder, and why there is none."""
+        """Return what is known of a socket without a proven holder, and why there is none."""
         row = self._rows[socket.inode]
         process = self.process(row.pid)
         if process is None:
-            return HiddenSocket(socket), GONE if row.pid > 0 else NO_PID
+            return HiddenSocket(socket), OPENER_EXITED if row.pid > 0 else NO_PID
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
-    def marked(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-        """Return holders with the marks of their supervisors (`Process.marks`)."""
+    def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
+        """Return holders with `Process.environment_marks`."""
         return tuple(
-            holder.replace(process=holder.process.replace(marks=marks_of(holder.process.pid)))
+            holder.replace(
+                process=holder.process.replace(environment_marks=marks_of(holder.process.pid))
+            )
             for holder in holders
         )
 
@@ -393,11 +392,11 @@ class PsMachine:
         return ancestors(of, self.who, adopted=self.adopts_orphans)
 
     def adopt_orphans(self) -> None:
-        """Leave them: there is nothing like PR_SET_CHILD_SUBREAPER."""
+        """Do nothing: these systems have no PR_SET_CHILD_SUBREAPER."""
 
     def viewer(self) -> CurrentUser:
         if self._viewer is None:
-            from devports.core.holder_kind import CurrentUser  # before ending something
+            from devports.core.holder_kind import CurrentUser  # only before a signal
 
             me = self.process(os.getpid())
             line = () if me is None else (me.key, *(parent.key for parent in self.ancestors(me)))

@@ -1,9 +1,9 @@
-"""Signals to processes: nobody is signalled whose identity has not been verified.
+"""Signals to processes whose identity was verified.
 
-A pid names whoever has the number now, so a process is pinned first, then compared with the
-identity that was shown, then signalled through the pin (`ProcessHandle`). A start time alone is not
-enough: on Linux 264 of 300 forced reuses fell into the same clock tick. What a pin is made of is
-each system's own; the order of the steps is here, and the signals that end a process.
+A pid refers to the process that has it now, so a handle to the process is opened first, then the
+identity is compared with the one that was shown, then the signal is sent through the handle
+(`ProcessHandle`). A start time alone is not enough: on Linux 264 of 300 forced reuses fell into the
+same clock tick. Each system has its own kind of handle; the order of the steps is here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TERM = int(signal.SIGTERM)
 KILL = int(getattr(signal, "SIGKILL", 9))
 CONT = int(getattr(signal, "SIGCONT", 18))
-"""Windows has neither of the latter: its pins end a process for TERM as for KILL."""
+"""Windows has neither SIGKILL nor SIGCONT: its handles terminate a process for TERM as for KILL."""
 
 NAMES = {TERM: "SIGTERM", KILL: "SIGKILL", CONT: "SIGCONT"}
 
@@ -43,17 +43,17 @@ def pin_verified(
     is_gone: Callable[[OSError], bool],
     note: str,
 ) -> Handle | None:
-    """Pin the process with this identity; None if it is gone, or the number is another's now.
+    """Return a handle of the process with this identity; None if it does not exist any more.
 
     Args:
-        key: who is meant.
-        key_of: says who has a number now; asked after the number has been pinned.
-        take: pins whoever has the number.
-        is_gone: says of the error of `take` that nobody has the number.
-        note: what could happen without a pin.
+        key: the process.
+        key_of: returns the identity of the process that has a pid now; called after `take`.
+        take: opens a handle of the process that has the pid.
+        is_gone: returns whether an error of `take` means that no process has the pid.
+        note: what could happen without a handle.
 
     Raises:
-        DevportsError: it is there and cannot be pinned, so nothing may be signalled.
+        DevportsError: the process exists, but no handle can be opened, so it must not be signalled.
     """
     try:
         handle = take(key)
@@ -77,12 +77,12 @@ def no_such_process(error: OSError) -> bool:
 
 
 def kill(pid: int, number: int) -> Sent:
-    """Signal whoever has this number (kill(2)): right after its identity was verified, only."""
-    return sent(lambda: os.kill(pid, number))  # noqa: TID251  # for a pin without a descriptor
+    """Signal the process with this pid (kill(2)); only right after its identity was verified."""
+    return sent(lambda: os.kill(pid, number))  # noqa: TID251  # for a handle without a descriptor
 
 
 def sent(signal: Callable[[], object]) -> Sent:
-    """Send a signal; say whether it was sent, came too late, or is not permitted."""
+    """Send a signal; return whether it was sent, came too late, or is not permitted."""
     try:
         signal()
     except OSError as error:
@@ -95,7 +95,7 @@ def sent(signal: Callable[[], object]) -> Sent:
 
 
 def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
-    """Signal a process through a pin, if it is still there."""
+    """Signal a process through a handle, if it still exists."""
     if (pin := machine.pin(key)) is not None:
         for number in numbers:
             pin.send(number)
@@ -105,12 +105,12 @@ def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
 def readable(descriptors: Iterable[int], seconds: float) -> set[int]:
     """Wait until poll(2) finds one of these readable, at most `seconds`; return those that are.
 
-    On macOS a kqueue may be polled like any other descriptor (kqueue(2)); only its poll(2) on
-    devices is broken.
+    On macOS a kqueue can be polled like any other descriptor (kqueue(2)); only poll(2) on devices
+    is broken there.
     """
     if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is poll
         raise NotImplementedError
-    import select  # not for a dry run
+    import select  # not needed by a dry run
 
     poll = select.poll()
     for descriptor in descriptors:

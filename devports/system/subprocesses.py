@@ -1,4 +1,4 @@
-"""Programs of the system, asked within a bound of time."""
+"""Running programs of the system within a time limit."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from typing import IO
 
 SECONDS = 2.0
-"""How long a program of the system may take to answer."""
+"""The default time limit."""
 MOST = 1 << 20
-"""Bytes that are read of a stream."""
+"""Bytes read of a stream."""
 LONGEST_ANSWER = 1 << 24
-"""Bytes of an answer: more than a row for each port there is."""
+"""Bytes of an answer: more than a row for every port."""
 
 
 class CommandResult(Frozen):
-    """How a program ended: its exit status, and what it wrote to each stream, up to a bound."""
+    """The exit status of a program, and the beginning of each output stream."""
 
     status: int
     output: bytes
@@ -29,25 +29,25 @@ class CommandResult(Frozen):
 
 
 def ask(argv: Sequence[str], seconds: float = SECONDS) -> bytes | None:
-    """Return what a program wrote, in no user's language; None if it did not answer in time.
+    """Return the output of a program in the C locale; None if it did not answer in time.
 
-    The exit status is not asked: lsof says 1 where it found nothing. A program that is not there,
-    or that takes too long and is killed, has not answered; nor has one that goes on and on, for a
-    row that is cut off might be the one that counts.
+    The exit status is ignored: lsof exits with 1 where it finds nothing. A program that does not
+    exist, is killed at the time limit, or writes more than `LONGEST_ANSWER` has not answered: a
+    truncated row might be the one that counts.
     """
     ran = run(argv, seconds, LONGEST_ANSWER)
     return None if ran is None or len(ran.output) == LONGEST_ANSWER else ran.output
 
 
 def run(argv: Sequence[str], seconds: float, most: int = MOST) -> CommandResult | None:
-    """Run a program and wait for its end; None if it is not there or did not end in time.
+    """Run a program until it exits; None if it does not exist or did not exit in time.
 
     Args:
-        argv: its full path and its words; no shell reads them.
+        argv: its full path and its arguments; no shell reads them.
         seconds: after which it is killed.
-        most: bytes that are read of each stream.
+        most: bytes read of each stream.
     """
-    import subprocess  # one and a half Python starts, where there is no /proc
+    import subprocess  # one and a half Python starts, on systems without /proc
 
     end = clock.Deadline(seconds)
     try:
@@ -57,7 +57,7 @@ def run(argv: Sequence[str], seconds: float, most: int = MOST) -> CommandResult 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C"},
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console flashes up
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # opens no console window
         )
     except (OSError, ValueError):
         return None
@@ -68,7 +68,7 @@ def run(argv: Sequence[str], seconds: float, most: int = MOST) -> CommandResult 
     except subprocess.TimeoutExpired:
         return None
     finally:
-        if process.poll() is None:  # its time is up, or a signal has ended our wait
+        if process.poll() is None:  # the time limit has passed, or a signal interrupted the wait
             process.kill()
             process.wait()
     output, errors = written
@@ -76,10 +76,10 @@ def run(argv: Sequence[str], seconds: float, most: int = MOST) -> CommandResult 
 
 
 class _Reader:
-    """Reads one stream beside everything else, up to the bound.
+    """Reads the beginning of one stream in a thread.
 
-    A child of the program may keep the stream open, so the read is left alone when time is up;
-    whoever writes more than the bound is not listened to any further.
+    A child of the program may keep the stream open, so the thread is abandoned at the time limit; a
+    stream is not read beyond the limit of bytes.
     """
 
     def __init__(self, pipe: IO[bytes] | None, most: int) -> None:
@@ -95,6 +95,6 @@ class _Reader:
                 self._read = self._pipe.read(self._most)
 
     def within(self, seconds: float) -> bytes | None:
-        """Return what was read; None if the stream has not come to its end in time."""
+        """Return what was read; None if the stream did not end in time."""
         self._thread.join(seconds)
         return None if self._thread.is_alive() else self._read

@@ -1,9 +1,9 @@
-"""What a program that goes on has to wait for: signals, keys, a terminal or reader that has gone.
+"""What an interactive command waits for: signals, keys, a closed terminal, a closed output.
 
-A signal wakes a descriptor beside whatever else is awaited. By itself its handler does nothing, so
-no code of ours runs at a random moment, and whatever ends the program, handlers and the modes of
-the terminal are put back on the way out. POSIX only: on Windows the descriptor would have to be a
-socket, and most of these signals do not exist.
+A signal makes a descriptor readable that is polled together with the others. The handler itself
+does nothing, so no code of devports runs at a random moment; handlers and terminal modes are
+restored on every exit. POSIX only: on Windows the descriptor would have to be a socket, and most of
+these signals do not exist.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ LOCAL_MODES, CONTROL_KEYS = 3, 6  # indexes in tcgetattr(3)'s list
 
 
 def _collect(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: the wakeup descriptor has noted it."""
+    """Do nothing: the wakeup descriptor has the signal."""
 
 
 class Wakeup:
-    """Collects signals. A context manager that puts the handlers back.
+    """Collects signals. A context manager that restores the handlers.
 
     Args:
-        handler: what is done beside that.
+        handler: called for each signal in addition.
     """
 
     def __init__(self, handler: Handler = _collect) -> None:
@@ -55,26 +55,26 @@ class Wakeup:
 
     def __exit__(self, *_error: object) -> None:
         signal.set_wakeup_fd(self._wakeup)
-        self.give_back(self._before)
+        self.restore(self._before)
         os.close(self._read)
         os.close(self._write)
 
     def take(self, numbers: Iterable[int]) -> None:
-        """Collect these signals from now on, again after an event loop took them for itself.
+        """Collect these signals from now on, again after an event loop replaced the handlers.
 
-        Whoever started us may have blocked them; they stay unblocked, for those we start too.
+        The parent process may have blocked them; they stay unblocked, also for child processes.
         """
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         wanted = tuple(numbers)
         for number in wanted:
             before = self._before.setdefault(number, signal.getsignal(number))
-            # nohup(1) and shells ignore on purpose: what was ignored stays so.
+            # nohup(1) and shells ignore signals on purpose: those stay ignored.
             if before is not signal.SIG_IGN or number == signal.SIGCHLD:
                 signal.signal(number, self._handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
 
-    def give_back(self, numbers: Iterable[int]) -> None:
-        """Let these signals do again what they did before."""
+    def restore(self, numbers: Iterable[int]) -> None:
+        """Restore the handlers of these signals."""
         for number in numbers:
             if number in self._before:
                 signal.signal(number, self._before[number])  # type: ignore[arg-type]
@@ -83,43 +83,43 @@ class Wakeup:
         return self._read
 
     def collect(self) -> list[int]:
-        """Return the numbers of the signals that have come, each once, in order."""
+        """Return the numbers of the signals that have arrived, each once, in order."""
         with contextlib.suppress(BlockingIOError):
             return list(dict.fromkeys(os.read(self._read, 4096)))
         return []
 
     def remember(self, number: int) -> None:
-        """Let a signal be collected that came while its exception could not be let through."""
+        """Collect a signal again, one that was turned into an exception at the wrong time."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, bytes([number]))
 
-    def stop_ourselves(self) -> None:
-        """Stop as SIGTSTP does by itself, and return when somebody has let us go on."""
+    def stop_process(self) -> None:
+        """Stop this process as SIGTSTP does by default; return when it is continued."""
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._handler)
 
 
 class Resized(Frozen):
-    """The terminal has another size."""
+    """The terminal has a new size."""
 
 
 class Suspended(Frozen):
-    """Ctrl-Z: the terminal is wanted by its shell."""
+    """Ctrl-Z was pressed."""
 
 
 class Ended(Frozen):
-    """It is to end. `number`: the signal that says so, 0 for a key or a reader that has gone."""
+    """The command must exit. `number`: the signal, 0 for a key or a closed output."""
 
     number: int = 0
 
 
 class TerminalEvents(Wakeup):
-    """Waits for what is wanted. A context manager that puts handlers and modes back.
+    """Waits for events of a terminal. A context manager that restores handlers and modes.
 
     Args:
-        output: descriptor whose reader may go away.
-        keyboard: descriptor of a terminal whose keys are ours for the time; None for no keys.
+        output: descriptor whose reader may close it.
+        keyboard: descriptor of a terminal whose keys are read; None for no keys.
     """
 
     def __init__(self, output: int, keyboard: int | None = None) -> None:
@@ -130,15 +130,15 @@ class TerminalEvents(Wakeup):
     def __enter__(self) -> Self:
         super().__enter__()
         self.take(WATCHED)
-        self.take_keys()
+        self.start_keys()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.give_keys_back()
+        self.restore_modes()
         super().__exit__(*error)
 
-    def take_keys(self) -> None:
-        """Get keys one by one and unseen (termios(3)); Ctrl-C and Ctrl-Z stay signals."""
+    def start_keys(self) -> None:
+        """Read keys one by one without echo (termios(3)); Ctrl-C and Ctrl-Z stay signals."""
         if self._keyboard is None:
             return
         with contextlib.suppress(termios.error):
@@ -150,19 +150,19 @@ class TerminalEvents(Wakeup):
             modes[CONTROL_KEYS] = keys
             termios.tcsetattr(self._keyboard, termios.TCSANOW, modes)
 
-    def give_keys_back(self) -> None:
-        """Put the modes back as they were."""
+    def restore_modes(self) -> None:
+        """Restore the terminal modes."""
         if self._modes is None or self._keyboard is None:
             return
-        with contextlib.suppress(termios.error):  # EIO: the terminal has gone
+        with contextlib.suppress(termios.error):  # EIO: the terminal is closed
             termios.tcsetattr(self._keyboard, termios.TCSANOW, self._modes)  # type: ignore[arg-type]
         self._modes = None
 
     def wait(self, seconds: float) -> Resized | Suspended | Ended | None:
-        """Return the first thing that is wanted; None if nothing was for `seconds`."""
+        """Return the first event; None if there was none within `seconds`."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
-        poll.register(self._output, 0)  # an error or the end of its reader is told unasked
+        poll.register(self._output, 0)  # poll(2) always reports errors and a closed reader
         if self._keyboard is not None:
             poll.register(self._keyboard, select.POLLIN)
         ready = dict(poll.poll(max(0, round(seconds * 1000))))
@@ -182,17 +182,17 @@ class TerminalEvents(Wakeup):
         return Resized() if signal.SIGWINCH in numbers else None
 
     def _key(self) -> bool:
-        """Say whether a key that ends was pressed. A keyboard that has ended is left alone."""
+        """Return whether a key that quits was pressed. A closed keyboard is not read again."""
         try:
             keys = os.read(self._keyboard, 1024) if self._keyboard is not None else b""
-        except OSError:  # EIO: the terminal has gone, and SIGHUP says so too
+        except OSError:  # EIO: the terminal is closed; SIGHUP comes too
             keys = b""
         if not keys:
             self._keyboard = None
         return any(key in QUIT_KEYS for key in keys)
 
     def suspend(self) -> None:
-        """Stop as Ctrl-Z would have done; return when we are continued."""
-        self.give_keys_back()
-        self.stop_ourselves()
-        self.take_keys()
+        """Stop as Ctrl-Z does by default; return when the process is continued."""
+        self.restore_modes()
+        self.stop_process()
+        self.start_keys()

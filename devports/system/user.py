@@ -1,4 +1,4 @@
-"""Who is asking, also under sudo."""
+"""The user of devports, also under sudo."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from devports.core.model import CURRENT_USER
 from devports.core.text import decimal
 
 LAST_UID = 2**32 - 2
-"""The one above means nobody, see chown(2)."""
+"""The uid above means "no user", see chown(2)."""
 
 
 def uids() -> tuple[int, int]:
-    """Return our effective uid, and the uid of who called sudo(8), the same without it.
+    """Return the effective uid, and the uid of the caller of sudo(8), the same without sudo.
 
-    Where users have no numbers both are that of our own processes.
+    Where users have no numbers, both are `CURRENT_USER`.
     """
     if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is geteuid
         return CURRENT_USER, CURRENT_USER
     uid = os.geteuid()
-    return uid, invoking(uid, os.environ.get("SUDO_UID", ""))
+    return uid, sudo_caller(uid, os.environ.get("SUDO_UID", ""))
 
 
-def invoking(uid: int, variable: str) -> int:
-    """Return the uid of who called sudo, by its SUDO_UID; `uid` itself if nobody did.
+def sudo_caller(uid: int, variable: str) -> int:
+    """Return the uid of the caller of sudo, by its SUDO_UID; `uid` without sudo.
 
-    Anybody can set a variable, and sudo to another user is a change of roles: it counts for root.
+    Any process can set the variable, and sudo to another user than root is a change of roles, so it
+    counts for root only.
     """
     called = decimal(variable, LAST_UID)
     return uid if uid != 0 or called is None else called

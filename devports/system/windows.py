@@ -1,13 +1,13 @@
-"""Windows: the table of psutil or netstat, netsh for what the system keeps for itself.
+"""Windows: the table of psutil or netstat, netsh for the ports that the system reserves.
 
-Both tables name the process that opened a socket, and go on naming it after that process has ended
-and left the socket to a child. Neither shows a socket that is bound and does not listen;
-`netstat -q` does, since Windows 10.
+Both tables name the process that opened a socket, even after that process has exited and a child
+has the socket. Neither shows a socket that is bound and does not listen; `netstat -q` does, since
+Windows 10.
 
-A process is pinned by an open handle; its number is not reused before that is closed. There are no
-signals: SIGTERM and SIGKILL both mean TerminateProcess, which gives a program no chance to clean
-up. The gentle way, a Ctrl-Break event, reaches only processes that share our console, and then all
-of them; WM_CLOSE reaches only windows. A foreign server has neither.
+An open handle keeps the pid of a process from being reused. There are no signals: SIGTERM and
+SIGKILL both mean TerminateProcess, which gives a program no chance to clean up. A Ctrl-Break event
+would, but reaches only processes that share the console of devports, and then all of them; WM_CLOSE
+reaches only windows. A server of another program has neither.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from devports import exitcodes
 from devports.core.model import CURRENT_USER, VisibilityGap
 from devports.errors import DevportsError
 from devports.system import bind, psutil_backend, signals, windows_tools
-from devports.system.identity import NOBODY
+from devports.system.identity import NO_PROCESS
 from devports.system.psutil_backend import PsMachine, SocketScan
 from devports.system.subprocesses import ask
 
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
     from devports.system.signals import KeyOf
 
     class Kernel(Protocol):
-        """The four calls of kernel32 that a pin is made of."""
+        """The four functions of kernel32 that a handle needs."""
 
         def open(self, pid: int, access: int) -> int:
             """Return a handle of a process (OpenProcess).
 
             Raises:
-                OSError: `winerror` 5 where we may not, 87 where there is no such process.
+                OSError: `winerror` 5 without permission, 87 where there is no such process.
             """
 
         def wait(self, handles: Sequence[int], milliseconds: int) -> bool:
-            """Wait until one of up to 64 handles is signalled; False if none was in time."""
+            """Wait until one of up to 64 handles is signalled; return False at the time limit."""
 
         def terminate(self, handle: int, code: int) -> None:
-            """End a process (TerminateProcess).
+            """Terminate a process (TerminateProcess).
 
             Raises:
-                OSError: `winerror` 5 where we may not, or where it is ending already.
+                OSError: `winerror` 5 without permission, or where it is exiting already.
             """
 
         def close(self, handle: int) -> None: ...
@@ -63,22 +63,22 @@ WAIT_FAILED = 0xFFFFFFFF
 MOST_HANDLES = 64
 """MAXIMUM_WAIT_OBJECTS of WaitForMultipleObjects."""
 EXIT_CODE = 1
-"""What an ended process leaves as its exit code, as `taskkill /F` does."""
+"""The exit code of a terminated process, as with `taskkill /F`."""
 
 DYNAMIC = (49152, 65535)
-"""Ports of outgoing connections, unless somebody has set others (RFC 6335 6)."""
+"""Default ports of outgoing connections (RFC 6335 6)."""
 NOT_BOUND = VisibilityGap(
     "bound-not-shown", "only `netstat -q` lists a socket that is bound and does not listen"
 )
 
 
 class Kernel32:
-    """A kernel32 of our own, told its types: a handle is as wide as a pointer."""
+    """kernel32 with declared types: a handle is as wide as a pointer."""
 
     def __init__(self) -> None:
         import ctypes
 
-        self._ctypes: Any = ctypes  # whose Windows half has no types elsewhere
+        self._ctypes: Any = ctypes  # its Windows part has no types on other systems
         self._dll = self._ctypes.WinDLL("kernel32", use_last_error=True)
         handle, number = ctypes.c_void_p, ctypes.c_uint32
         signatures = {
@@ -112,22 +112,22 @@ class Kernel32:
         self._dll.CloseHandle(handle)
 
     def _error(self) -> OSError:
-        """Return why the last call of this thread has failed."""
+        """Return the last error of this thread."""
         error: OSError = self._ctypes.WinError(self._ctypes.get_last_error())
         return error
 
 
 class WindowsHandle:
-    """A process whose number stays its own until this is closed. Close it."""
+    """A `ProcessHandle` that is an open handle: the pid is not reused before it is closed."""
 
     def __init__(self, key: ProcessKey, kernel: Kernel) -> None:
         self.key, self._kernel = key, kernel
         self._handle, self._permitted = _open(kernel, key.pid)
 
     def send(self, number: int) -> Sent:
-        """End it, for SIGTERM as for SIGKILL; nothing else can be sent here.
+        """Terminate the process, for SIGTERM as for SIGKILL; there are no other signals.
 
-        TerminateProcess returns before the process is gone: wait for it.
+        TerminateProcess returns before the process has exited: wait for it.
         """
         if self.exited:
             return "gone"
@@ -138,7 +138,7 @@ class WindowsHandle:
         except OSError as error:
             if _code(error) != ACCESS_DENIED:
                 raise
-            # Also said of a process that is ending already.
+            # Also the error for a process that is exiting already.
             return "gone" if self._kernel.wait((self._handle,), 100) else "denied"
         return "sent"
 
@@ -147,7 +147,7 @@ class WindowsHandle:
         return self._kernel.wait((self._handle,), 0)
 
     def fileno(self) -> int:
-        """Return the handle, which no poll knows: `wait_for_exit` does."""
+        """Return the handle, which poll(2) does not support; `wait_for_exit` does."""
         return self._handle
 
     def close(self) -> None:
@@ -157,15 +157,15 @@ class WindowsHandle:
 def pin_by_handle(
     key: ProcessKey, key_of: KeyOf = psutil_backend.key_of, kernel: Kernel | None = None
 ) -> WindowsHandle | None:
-    """Pin the process with this identity, as `signals.pin_verified` does.
+    """Return a handle of the process with this identity, as `signals.pin_verified` does.
 
     Args:
-        key: who is meant.
-        key_of: says who has a number now.
-        kernel: the calls of the system; a fake where that is another one.
+        key: the process.
+        key_of: returns the identity of the process that has a pid now.
+        kernel: the functions of kernel32; a fake on another system.
 
     Raises:
-        DevportsError: the system lets nobody open it (a protected process).
+        DevportsError: the system opens no handle of it (a protected process).
     """
     calls = kernel or Kernel32()
     pinned = signals.pin_verified(
@@ -182,7 +182,7 @@ def pin_by_handle(
 
 
 def _open(kernel: Kernel, pid: int) -> tuple[int, bool]:
-    """Return a handle, and whether it may end the process."""
+    """Return a handle, and whether it permits to terminate the process."""
     try:
         return kernel.open(pid, WATCH | TERMINATE), True
     except OSError as error:
@@ -199,32 +199,31 @@ def _code(error: OSError) -> int:
 def wait_for_handles(
     pins: Sequence[ProcessHandle], seconds: float, kernel: Kernel | None = None
 ) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     handles = [each.fileno() for each in pins[:MOST_HANDLES]]
     if handles:
         (kernel or Kernel32()).wait(handles, round(seconds * 1000))
     return tuple(each for each in pins if each.exited)
 
 
-def told_apart(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
-    """Return the answer to a bind, with "denied" only for what nobody may bind.
+def distinguish_denied(result: BindResult, is_excluded: Callable[[], bool | None]) -> BindResult:
+    """Return the result of a bind, with "denied" only for a port that no process may bind.
 
-    Windows says WSAEACCES for an excluded port, and for one whose holder asked to be alone or is
-    another user. Where it is not told which ports are excluded, it stays as Windows said it.
+    Windows reports WSAEACCES for an excluded port, but also for one whose holder is exclusive or
+    another user's. Where the excluded ports are unknown, the result stays "denied".
     """
     return "in-use" if result == "denied" and is_excluded() is False else result
 
 
 def system32(name: str) -> str:
-    """Return the path of a program of Windows: a bare name would be searched in this folder too."""
+    """Return the path of a Windows program; a bare name is searched in the working directory."""
     return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", name)
 
 
-def rows() -> list[Row]:
+def socket_rows() -> list[Row]:
     """Return every TCP socket of this machine with the pid that opened it.
 
     Raises:
-        DevportsError: neither source answers, so nothing can be said about any port.
+        DevportsError: no source answers, so no port can be checked.
     """
     import psutil  # not for a parser or a help text
 
@@ -232,7 +231,7 @@ def rows() -> list[Row]:
         found = psutil.net_connections(kind="tcp")
     except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
         return _netstat("-ano")
-    return psutil_backend.rows_of((entry.pid or NOBODY, entry) for entry in found)
+    return psutil_backend.rows_of((entry.pid or NO_PROCESS, entry) for entry in found)
 
 
 def _netstat(flags: str) -> list[Row]:
@@ -247,13 +246,13 @@ def _netstat(flags: str) -> list[Row]:
     return list(windows_tools.netstat(raw))
 
 
-def bound(ports: Collection[int]) -> Iterator[Row]:
+def bound_sockets(ports: Collection[int]) -> Iterator[Row]:
     """Yield the sockets on these ports that are bound and neither listen nor belong to a client.
 
-    An outgoing connection appears twice: connected, and as the bound socket it was before.
+    An outgoing connection appears twice: connected, and as the bound socket that it was before.
     """
     raw = ask((system32("netstat.exe"), "-anoq"))
-    listed = rows()
+    listed = socket_rows()
     known = {row.socket.inode for row in listed}
     connected = {(row.pid, row.socket.local.port) for row in listed if row.socket.remote}
     for row in windows_tools.netstat(raw or b"", ports):
@@ -263,7 +262,7 @@ def bound(ports: Collection[int]) -> Iterator[Row]:
 
 
 def is_excluded(endpoint: Endpoint) -> bool | None:
-    """Say whether nobody may bind this port (Hyper-V, WSL, a reservation); None if not told."""
+    """Return whether no process may bind this port (Hyper-V, WSL, reserved); None if unknown."""
     family = "ipv6" if endpoint.is_v6 else "ipv4"
     raw = _netsh(family, "show", "excludedportrange", "protocol=tcp")
     if raw is None:
@@ -284,13 +283,13 @@ def _netsh(*words: str) -> bytes | None:
 class Windows(PsMachine):
     """A `devports.system.Machine`.
 
-    A listener on a wildcard does not stop a bind to one address, unless it asked to be alone
+    A listener on a wildcard does not stop a bind to one address, unless it is exclusive
     (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
     """
 
     platform: Platform = "win32"
     adopts_orphans = False
-    who = staticmethod(psutil_backend.by_name)
+    who = staticmethod(psutil_backend.user_by_name)
     pin = staticmethod(pin_by_handle)
     wait_for_exit = staticmethod(wait_for_handles)
 
@@ -298,18 +297,18 @@ class Windows(PsMachine):
         super().__init__()
         self._dynamic: tuple[int, int] | None = None
 
-    def look(self, ports: Collection[int]) -> SocketScan:
-        found = tuple(row for row in rows() if row.socket.local.port in ports)
+    def scan(self, ports: Collection[int]) -> SocketScan:
+        found = tuple(row for row in socket_rows() if row.socket.local.port in ports)
         return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         inodes = {socket.inode for socket in known.sockets}
-        found = [row for row in bound({port}) if row.socket.inode not in inodes]
+        found = [row for row in bound_sockets({port}) if row.socket.inode not in inodes]
         self.remember(found)
         return tuple(row.socket for row in found)
 
     def probe(self, endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
-        return told_apart(bind.probe(endpoint, reuse=reuse), lambda: is_excluded(endpoint))
+        return distinguish_denied(bind.probe(endpoint, reuse=reuse), lambda: is_excluded(endpoint))
 
     def ephemeral(self) -> tuple[int, int]:
         if self._dynamic is None:
@@ -317,10 +316,10 @@ class Windows(PsMachine):
         return self._dynamic
 
     def boot(self) -> str:
-        """Return nothing: a start time is absolute here, so no two boots have one identity.
+        """Return nothing: a start time is absolute here, so no identity occurs in two boots.
 
-        What Windows says of its own start is now less the time that has passed, and differs by a
-        second from one question to the next.
+        Windows computes its boot time from the current time, and it differs by a second from one
+        call to the next.
         """
         return ""
 

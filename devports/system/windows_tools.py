@@ -1,7 +1,7 @@
-"""What `netstat -ano` and `netsh int ipv4 show ...` print on Windows, parsed. Opens nothing.
+"""Parsers of the output of `netstat -ano` and `netsh int ipv4 show ...` on Windows. Pure.
 
 The words are translated (``LISTENING``, ``ABHÖREN``, ``IN ASCOLTO``) and in the code page of the
-console, so only numbers and where they stand count. A socket without a peer is known by its foreign
+console, so only numbers and their positions count. A socket without a peer is known by its foreign
 address, ``0.0.0.0:0`` or ``[::]:0``; the pid is the last word.
 """
 
@@ -37,12 +37,12 @@ STATES: dict[bytes, State] = {
 
 
 def netstat(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
-    """Yield the TCP sockets on these local ports, on all of them for None; skip what is no row.
+    """Yield the TCP sockets on these local ports, on all of them for None; skip malformed rows.
 
     The pid is that of the process which opened the socket.
 
-    In a translated text a connection counts as ESTABLISHED, or as TIME_WAIT where nobody has it,
-    and a bound socket (``-q``) looks as if it listened: compare with a list made without ``-q``.
+    In a translated text a connection counts as ESTABLISHED, or as TIME_WAIT where no process has
+    it, and a bound socket (``-q``) looks like a listener: compare with a list made without ``-q``.
     """
     for line in raw.split(b"\n"):
         words = line.split()
@@ -72,7 +72,7 @@ def end_of(word: bytes) -> Endpoint | None:
 
 
 class Excluded(Frozen):
-    """Ports that nobody may bind: reserved by name (``*``), or taken by Windows at every boot."""
+    """Ports that no process may bind: reserved by name (``*``), or by Windows at every boot."""
 
     first: int
     last: int

@@ -1,4 +1,4 @@
-"""What people and programs read: screen, words, tables, questions, JSON.
+"""Output for people and programs: console, texts, tables, prompts, JSON.
 
-Facts come in as values of the core; nothing here looks at a port or signals anybody.
+Facts come in as values of the core; nothing here inspects a port or signals a process.
 """

@@ -1,7 +1,7 @@
-"""The screen: the only place that writes to stdout and stderr.
+"""The console: the only place that writes to stdout and stderr.
 
-Whether there is a terminal, colour and a person to ask is decided here and only here;
-rich and prompt_toolkit are told, since they read FORCE_COLOR and friends in ways of their own.
+Whether there is a terminal, colour and a way to ask is decided here and only here; rich and
+prompt_toolkit are told, since they interpret FORCE_COLOR and similar variables differently.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 DEFAULT_WIDTH, NARROWEST = 80, 20
 DEFAULT_HEIGHT, LOWEST = 24, 3
 LARGEST = 99999
-"""A terminal of more lines or columns is none."""
+"""More lines or columns than this are not the size of a terminal."""
 PATIENCE = 5.0
-"""Seconds to wait for a reader, where another program made the descriptor non-blocking."""
+"""Seconds to wait for a reader, if another program made the descriptor non-blocking."""
 
 ASCII_TWINS = {"…": "...", "←": "<-", "→": "->", "·": "-", "✗": "x", "✓": "ok"}
 NO = ("", "0", "false", "no")
 NAMELESS = ("", "dumb", "unknown")
-"""TERM of a terminal that nobody knows to draw on."""
+"""Values of TERM of a terminal that cannot be drawn on."""
 
-SHOWN_AFTER, TOLD_AFTER = 0.5, 0.7
-"""Seconds of a wait before it is shown by a line that goes, or told by one that stays."""
+SHOW_AFTER, LOG_AFTER = 0.5, 0.7
+"""Seconds of a wait before a transient line shows it, or a permanent line reports it."""
 
 
 class Console:
-    """Three streams and what they are: the terminal of a person, a pipe, nothing at all.
+    """Three streams and what each is: a terminal, a pipe, or closed.
 
     Args:
-        stdin: None, like the others, where the process was started without it.
+        stdin: None, like the others, if the process was started without it.
         stdout: for data.
         stderr: for everything else.
         env: the environment; read for NO_COLOR, FORCE_COLOR, TERM, COLUMNS, CI, HOME.
@@ -69,9 +69,9 @@ class Console:
         }
         self.env, self.may_ask = env, may_ask
         self.lost: dict[Stream, int] = {}
-        """Streams that ended under us, with the errno; nothing more is written to them."""
+        """Streams that failed, with the errno; nothing more is written to them."""
         self.config = ""
-        """What `--config` named: the commands of ours that are shown name it too."""
+        """The value of `--config`; hints add it to the commands of devports."""
 
     @classmethod
     def of_process(cls, *, may_ask: bool = True) -> Console:
@@ -86,7 +86,7 @@ class Console:
 
     @property
     def interactive(self) -> bool:
-        """Whether a person can be asked. Nothing that only concerns colour has a say in it."""
+        """Whether devports can ask. Settings for colour have no influence."""
         return (
             self.may_ask
             and self.is_terminal("stdin")
@@ -103,28 +103,28 @@ class Console:
         return self.is_terminal(name) and self.env.get("TERM") != "dumb"
 
     def width(self, name: Output) -> int | None:
-        """Return the cells of a line, asked anew each time; None on a pipe."""
+        """Return the cells of a line, read at each call; None on a pipe."""
         if not self.is_terminal(name):
             return None
         typed = decimal(self.env.get("COLUMNS", ""), LARGEST)
         return max(typed or _terminal_size(self.streams[name])[0], NARROWEST)
 
     def height(self, name: Output) -> int:
-        """Return the lines of a terminal, asked anew each time."""
+        """Return the lines of a terminal, read at each call."""
         typed = decimal(self.env.get("LINES", ""), LARGEST)
         return max(typed or _terminal_size(self.streams[name])[1], LOWEST)
 
     def can_draw(self, name: Output) -> bool:
-        """Whether lines can be drawn over: a terminal that knows where its cursor is."""
+        """Whether lines can be redrawn: on a terminal with a known cursor."""
         return self.is_terminal(name) and self.env.get("TERM", "") not in NAMELESS
 
     @property
     def patience(self) -> float:
-        """Seconds of a wait before a person hears of it; see `ui.waiting`."""
-        return SHOWN_AFTER if self.can_draw("stderr") else TOLD_AFTER
+        """Seconds of a wait before it is shown; see `ui.waiting`."""
+        return SHOW_AFTER if self.can_draw("stderr") else LOG_AFTER
 
-    def look(self, name: Output) -> OutputStyle:
-        from devports.ui.text import OutputStyle  # `port 8000 is free` has no looks
+    def output_style(self, name: Output) -> OutputStyle:
+        from devports.ui.text import OutputStyle  # not for `port 8000 is free`
 
         return OutputStyle(colour=self.has_colour(name), width=self.width(name), config=self.config)
 
@@ -145,7 +145,7 @@ class Console:
         errors: Iterable[DevportsError] = (),
         status: Status | None = None,
     ) -> None:
-        """Write the one document of a command for programs; see `json_output.document`."""
+        """Write the JSON document of a command; see `json_output.document`."""
         from devports.ui.json_output import document  # json: half a start
 
         text = document(
@@ -154,14 +154,14 @@ class Console:
         self.write("stdout", text)
 
     def progress(self, line: str) -> None:
-        """Write a line of news: whole where an editor reads it, else broken between words."""
-        from devports.ui.text import in_vscode, wrap  # not for a port that is free
+        """Write a progress line: unbroken where an editor reads it, else wrapped."""
+        from devports.ui.text import in_vscode, wrap  # not for a free port
 
         width = None if in_vscode(self.env) else self.width("stderr")
         self.err("\n".join(wrap(line, width, hang=2)))
 
     def write(self, name: Output, text: str) -> None:
-        """Write `text` as it is. Never raises: a gone reader must not stop a clean-up."""
+        """Write `text` unchanged. Never raises: a closed reader must not stop a clean-up."""
         stream = self.streams[name]
         if stream is None or name in self.lost:
             return
@@ -173,8 +173,8 @@ class Console:
             self.lost[name] = 0
 
     def reader(self, uid: int | None = None, now: float | None = None) -> DisplayContext:
-        """Return who reads this: by default the user who called sudo, or else of this process."""
-        from devports.system.user import uids  # nobody is described to anybody
+        """Return the display context, by default of the user who called sudo or this process."""
+        from devports.system.user import uids  # only to describe a process
         from devports.ui.processes import DisplayContext
 
         moment = time.time() if now is None else now
@@ -184,7 +184,7 @@ class Console:
 
 
 def _terminal_size(stream: TextIO | None) -> tuple[int, int]:
-    """Return columns and lines. A fresh pseudo terminal says 0, which counts as not known."""
+    """Return columns and lines. A fresh pseudo terminal reports 0, which counts as unknown."""
     try:
         columns, lines = os.get_terminal_size(stream.fileno()) if stream else (0, 0)
     except (OSError, ValueError):
@@ -210,7 +210,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def fitted(text: str, encoding: str) -> bytes:
-    """Return `text` in `encoding`, with ASCII in place of what it cannot say."""
+    """Return `text` in `encoding`, with ASCII in place of missing characters."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
@@ -220,7 +220,7 @@ def fitted(text: str, encoding: str) -> bytes:
 
 
 def _wait_for_reader(raw: RawIOBase) -> None:
-    import select  # only after a neighbour (node does) set O_NONBLOCK
+    import select  # only if another program (node does) set O_NONBLOCK
 
     if not select.select([], [raw], [], PATIENCE)[1]:
         raise TimeoutError
@@ -229,9 +229,10 @@ def _wait_for_reader(raw: RawIOBase) -> None:
 def reopen_closed_streams(
     fds: Sequence[int] = (0, 1, 2), names: object = sys, *, null: str = os.devnull
 ) -> None:
-    """Put /dev/null where the process was started without stdin, stdout or stderr.
+    """Open /dev/null in place of a missing stdin, stdout or stderr.
 
-    Else the next file or socket opened would become descriptor 0, 1 or 2, and be taken for it.
+    Else the next file or socket opened would become descriptor 0, 1 or 2, and be used as that
+    stream.
     """
     for fd, name in zip(fds, ("stdin", "stdout", "stderr"), strict=True):
         try:

@@ -1,9 +1,9 @@
-r"""What stands between the strings of other programs and a screen.
+"""Escaping of strings of other programs before they reach a terminal.
 
 A command line, a name or a folder can hold escape sequences (titles, clipboard, colours), texts
 that run backwards (U+202E) and bytes that are no text at all; rich and print pass all of them on.
-`printable` makes them visible, `command_line` hides secrets first. Both are on the way of
-``devports check``, so neither ``re`` nor ``unicodedata`` is imported for an ordinary holder.
+`printable` makes them visible, `command_line` hides secrets first. ``devports check`` loads both,
+so neither ``re`` nor ``unicodedata`` is imported for an ordinary holder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from devports.core.model import Endpoint
 
 LIMIT = 300
-"""Characters that are shown of a foreign text."""
+"""Maximum number of characters that are shown of a foreign text."""
 
 _SPACES = "\t\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """Tab and the space separators (category Zs): shown as a plain space."""
@@ -48,7 +48,7 @@ def printable(text: str, limit: int = LIMIT) -> str:
 
 
 def port_name(endpoint: Endpoint, subject: str = "") -> str:
-    """Return a port as `subject`, in the user's words, or else as its number or its address."""
+    """Return the port as `subject` (as typed), or else as its number or address."""
     by_itself = f"port {endpoint.port}" if endpoint.is_wildcard else str(endpoint)
     return printable(subject) or by_itself
 
@@ -65,7 +65,7 @@ def _visible(char: str) -> str:
 
 
 def command_line(argv: Sequence[str], limit: int = LIMIT) -> str:
-    """Return `argv` as a person would type it: secrets hidden, quoted, made printable."""
+    """Return `argv` as it would be typed: secrets hidden, quoted, made printable."""
     from devports.core.text import quote  # a free port has no command line
 
     return printable(" ".join(quote(word, also="*") for word in redacted(argv)), limit)

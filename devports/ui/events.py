@@ -1,7 +1,7 @@
-"""What happens during a run, for programs: one JSON object a line, beside the words for people.
+"""The events of a run for programs: one JSON object a line.
 
-Every event has `event`, `time` (ISO-8601, UTC) and `service`; the others depend on its kind, see
-`ui.json_types`. Nothing of it goes to stdout, which is the server's.
+Every event has `event`, `time` (ISO-8601, UTC) and `service`; the other keys depend on its kind,
+see `ui.json_types`. Nothing of it goes to stdout, which is the server's.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class EventLog:
-    """A file of events. What cannot be written is lost: it must not stop the server."""
+    """A file of events. A line that cannot be written is lost: that must not stop the server."""
 
     def __init__(self, path: str, service: str) -> None:
-        """Open the file, or make it; what is in it already stays.
+        """Open the file for appending, or create it.
 
         Raises:
             DevportsError: it cannot be opened.
@@ -48,11 +48,11 @@ class EventLog:
             ) from error
 
     def write(self, news: News) -> None:
-        """Append one line, in one write: who follows the file never reads half of it."""
+        """Append one line, in one write: a reader that follows the file never reads half of it."""
         self._append(_event(news))
 
     def asked(self, question: stop_plan.Question, answer: stop_plan.Answer) -> None:
-        """Append what a person was asked, and what they said."""
+        """Append a question and its answer."""
         target = _process(question.target.process)
         self._append({"event": "asked", "kind": question.kind, "process": target, "answer": answer})
 
@@ -68,7 +68,7 @@ class EventLog:
 
 
 def _process(process: Process) -> shape.EventProcess:
-    """Return who it is about; names are given as they are, JSON escapes them."""
+    """Return the process as an event names it; JSON escapes the names."""
     return {"pid": process.pid, "name": process.name, "user": process.user}
 
 
@@ -197,7 +197,7 @@ def _outcome(news: stop_plan.Outcome) -> shape.Event:
                 "exited": True,
                 "bindable": bindable,
             }
-        case stop_plan.StopFailed(complaint=why):
+        case stop_plan.StopFailed(engine_error=why):
             return {
                 "event": "not-freed",
                 "process": process,
@@ -220,6 +220,6 @@ def _outcome(news: stop_plan.Outcome) -> shape.Event:
 
 
 def _container(target: stop_plan.StopTarget) -> str | None:
-    """Return the name of the container that a forwarder works for, where it is known."""
-    it = target.standing
+    """Return the name of the container that a forwarder works for, if it is known."""
+    it = target.kind
     return (it.name or None) if isinstance(it, Container) else None

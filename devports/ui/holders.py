@@ -1,6 +1,6 @@
-"""What would be ended, in words: what a holder's kind means for it, and who is around. Pure.
+"""The texts of a stop: kinds of holders, clients of the port, the card of a question. Pure.
 
-Names, branches and what an engine says come from outside and go through `printable`.
+Names, branches and answers of an engine come from outside and go through `printable`.
 """
 
 from __future__ import annotations
@@ -52,17 +52,19 @@ if TYPE_CHECKING:
     from devports.core.verdict import Finding
     from devports.ui.processes import DisplayContext, Judgement
 
-LONGEST_NAME = 60
-"""Characters of a container's name, its image or a branch."""
-LONGEST_DETAIL = 2000
-"""Characters of one command line."""
-MOST_AROUND = 4
-WHOSE = {"sibling": "another checkout of this repository", "project": "another project"}
-"""Of whom a holder is, by how its checkout is related to ours."""
+MAX_NAME = 60
+"""Maximum length of a container's name, its image or a branch."""
+MAX_DETAIL = 2000
+"""Maximum length of one command line."""
+MAX_CLIENTS = 4
+ON_YES = "if you answer yes"
+"""Title of what devports would do; its commands can be typed."""
+RELATION = {"sibling": "another checkout of this repository", "project": "another project"}
+"""The relation of a holder's checkout to the current one."""
 
 
 def kind_text(standing: HolderKind) -> str:
-    """Return what its kind means for ending it; empty for a plain process."""
+    """Return what the kind means for a stop; empty for an ordinary process."""
     match standing:
         case OrdinaryProcess():
             return ""
@@ -87,68 +89,68 @@ def kind_text(standing: HolderKind) -> str:
 
 
 def _container_text(container: Container) -> str:
-    """Return what the process does for a container, as far as its engine has said."""
+    """Return the role of the process for a container, as far as the engine has answered."""
     engine = printable(container.engine)
     forwards = f"forwards the port for a {engine} container"
-    match container.said:
+    match container.engine_answer:
         case "unasked":
             return forwards
         case "one":
             return f"forwards the port for {_container_label(container)}"
         case "several":
-            names = ", ".join(f"`{printable(name, LONGEST_NAME)}`" for name in container.names)
+            names = ", ".join(f"`{printable(name, MAX_NAME)}`" for name in container.names)
             return f"forwards the port for one of these {engine} containers: {names}"
         case "none":
             return f"forwards the port for {engine}, but no running container publishes it"
         case "silent":
-            why = printable(container.complaint)
+            why = printable(container.engine_error)
             return f"{forwards}; `{engine} ps` failed: {why}"
         case "missing":
             return f"{forwards}; `{engine}` is not on PATH, so its name is unknown"
         case "inside":
             return f"runs inside {_container_label(container)}"
         case _:
-            unreachable(container.said)
+            unreachable(container.engine_answer)
 
 
 def _container_label(container: Container) -> str:
-    """Return a container with its name and image, where they are known."""
+    """Return a container with its name and image, if known."""
     if not container.name:
         return f"a {printable(container.engine)} container"
-    name = printable(container.name, LONGEST_NAME)
-    image = f" ({printable(container.image, LONGEST_NAME)})" if container.image else ""
+    name = printable(container.name, MAX_NAME)
+    image = f" ({printable(container.image, MAX_NAME)})" if container.image else ""
     return f"the {printable(container.engine)} container `{name}`{image}"
 
 
 def patience_text(standing: HolderKind, joint: str) -> str:
-    """Return behind `joint` how long an end may take, where that is longer than usual."""
+    """Return behind `joint` how long a stop may take, if that is longer than usual."""
     if not isinstance(standing, Container) or standing.stop_timeout <= STOP_TIMEOUT:
         return ""
     return f"{joint}it may take up to {standing.stop_timeout} s"
 
 
 def origin_text(standings: Sequence[HolderKind]) -> str:
-    """Return where holders come from, to follow their names; empty unless all are elsewhere."""
+    """Return where holders were started, to follow their names; empty unless all are elsewhere."""
     found = list(dict.fromkeys(standings))
     if len(found) != 1 or not isinstance(found[0], OtherCheckout):
         return ""
-    run, whose = found[0].run, WHOSE[found[0].relation]
+    run, whose = found[0].run, RELATION[found[0].relation]
     if run is None:
         return f", which belongs to {whose}"
     return f", which `devports run {printable(run.words)}` started in {whose}"
 
 
 def target_label(target: StopTarget) -> str:
-    """Return a target with its family: `uvicorn` (pid 1) and its 2 workers; or a container.
+    """Return a target with its group: `uvicorn` (pid 1) and 2 child processes; or a container.
 
-    A run of ours is called as it was typed, whatever the system calls its process.
+    A run of devports is named by its command, whatever the system calls its process.
     """
-    if isinstance(target.standing, Container):
-        known = target.standing.said == "one"
-        return _container_label(target.standing) if known else process_label(target.process)
+    if isinstance(target.kind, Container):
+        known = target.kind.engine_answer == "one"
+        return _container_label(target.kind) if known else process_label(target.process)
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = process_label(target.process)
-    run = run_behind(target.standing)
+    run = run_behind(target.kind)
     if run is not None and not run.left:
         top = f"`devports run {printable(run.words)}` (pid {target.process.pid})"
     if not below:
@@ -158,38 +160,38 @@ def target_label(target: StopTarget) -> str:
     return f"{top} and child {join_words([process_label(process) for process in below])}"
 
 
-def project_text(theirs: Worktree | None, ours: Worktree | None) -> str:
-    """Return which project a holder was started in, and how that is to ours."""
+def project_text(theirs: Worktree | None, current: Worktree | None) -> str:
+    """Return the project of a holder, and its relation to the current one."""
     if theirs is None:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
-    branch = f" on branch `{printable(theirs.branch, LONGEST_NAME)}`" if theirs.branch else ""
-    return f"`{printable(name, LONGEST_NAME)}`{branch}{_relation(theirs, ours)}"
+    branch = f" on branch `{printable(theirs.branch, MAX_NAME)}`" if theirs.branch else ""
+    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, current)}"
 
 
-def _relation(theirs: Worktree, ours: Worktree | None) -> str:
-    if ours is None:
+def _relation(theirs: Worktree, current: Worktree | None) -> str:
+    if current is None:
         return ""
-    if theirs.root == ours.root:
+    if theirs.root == current.root:
         return ", this project"
-    return f", {WHOSE['sibling' if theirs.repository == ours.repository else 'project']}"
+    return f", {RELATION['sibling' if theirs.repository == current.repository else 'project']}"
 
 
-def judgements(
+def kind_facts(
     standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
 ) -> dict[int, Judgement]:
-    """Return what a card says of holders that were judged, by pid: of whom they are, and a note."""
-    return {pid: _judgement(standing, reader) for pid, standing in standings}
+    """Return the texts of a card by pid: the project of each classified holder, and a note."""
+    return {pid: _kind_facts(standing, reader) for pid, standing in standings}
 
 
-def _judgement(standing: HolderKind, reader: DisplayContext) -> Judgement:
-    return (whereabouts(standing, reader),), kind_text(standing)
+def _kind_facts(standing: HolderKind, reader: DisplayContext) -> Judgement:
+    return (project_rows(standing, reader),), kind_text(standing)
 
 
-def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
-    """Return the row of a card that says of which checkout or project it is, and which is ours.
+def project_rows(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
+    """Return the row of a card for a holder's project or checkout, and the one for the current one.
 
-    Both are empty where it is of ours, or nobody knows.
+    Both are empty if it belongs to the current one, or that is unknown.
     """
     if not isinstance(standing, OtherCheckout):
         return "", ""
@@ -200,27 +202,27 @@ def whereabouts(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]
 
 
 def place_text(folder: str, place: Place) -> str:
-    """Return a folder, as it is to be written, with its branch."""
-    branch = printable(place.branch, LONGEST_NAME)
+    """Return a folder, as given, with its branch."""
+    branch = printable(place.branch, MAX_NAME)
     return folder + (f", branch `{branch}`" if branch else "")
 
 
 def clients_text(around: PortClients) -> str:
-    """Return how many clients a server has and which of them are processes here."""
+    """Return the number of clients of a server, and those that are processes here."""
     known = [process_label(one.process) for one in around.spared if one.why == "client"]
-    here = f" (local: {join_words(shortened(known, MOST_AROUND))})" if known else ""
+    here = f" (local: {join_words(shortened(known, MAX_CLIENTS))})" if known else ""
     return f"{around.clients} connected{here}; not stopped"
 
 
 def spared_text(spared: Sequence[UntouchedProcess]) -> list[str]:
-    """Return who touched the port and was left alone, one line each, and why."""
+    """Return the clients of the port and the reason why each is not stopped, one line each."""
     whys = {"client": "client", "outgoing": "outgoing connection from this port"}
     lines = [f"not stopped: {process_label(one.process)} ({whys[one.why]})" for one in spared]
-    return shortened(lines, MOST_AROUND, "not stopped: {} more")
+    return shortened(lines, MAX_CLIENTS, "not stopped: {} more")
 
 
 class CardRow(Frozen):
-    """A fact of a card: its name, its text, and what it means (`ui.text.ANSI`), if anything."""
+    """A fact of a card: its name, its text, and its style (`ui.text.ANSI`), if any."""
 
     key: str
     value: str
@@ -228,9 +230,9 @@ class CardRow(Frozen):
 
 
 def holder_card(question: Question, reader: DisplayContext, *, project: str = "") -> list[CardRow]:
-    """Return who would be ended, the most telling first: the end has no room on a low terminal."""
+    """Return the facts about what would be stopped, the most important first."""
     (holder, members), *others = families(question.target.members)
-    process, standing = holder.process, question.target.standing
+    process, standing = holder.process, question.target.kind
     name, *words = process.argv or (process_name(process),)
     more = f"{len(members)} more with the same socket" if members else ""
     up = uptime(process, reader)
@@ -238,10 +240,10 @@ def holder_card(question: Question, reader: DisplayContext, *, project: str = ""
     folder = short_folder(process.cwd, reader)
     clients = question.around.clients
     rows = [
-        CardRow("command", command_line((name.rpartition("/")[2] or name, *words), LONGEST_DETAIL)),
+        CardRow("command", command_line((name.rpartition("/")[2] or name, *words), MAX_DETAIL)),
         CardRow("process", ", ".join(filter(None, who))),
         *(CardRow("and", process_line(other.process, reader)) for other, _ in others),
-        CardRow(*whereabouts(standing, reader)),
+        CardRow(*project_rows(standing, reader)),
         CardRow("note", kind_text(standing), "note"),
         CardRow("state", STATES.get(process.state, ""), "note"),
         CardRow("clients", clients_text(question.around) if clients else ""),
@@ -260,7 +262,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     for depth, process in _tree(target):
         holder = holders.get(process.key)
         own = sockets_line(holder, sockets) if holder else "no socket (parent of the holder)"
-        name = command_line(process.argv, LONGEST_DETAIL) or process_name(process)
+        name = command_line(process.argv, MAX_DETAIL) or process_name(process)
         facts = (
             f"program {printable(process.exe)}" if process.exe else "",
             ", ".join(filter(None, (user_of(process, reader), running(process, reader), own))),
@@ -272,13 +274,13 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
     sections = [
         ("what will be stopped", ends),
         ("started by", _parents(target)),
-        ("if you answer yes", steps),
+        (ON_YES, steps),
     ]
-    return [(process_name, rows) for process_name, rows in sections if rows]
+    return [(title, rows) for title, rows in sections if rows]
 
 
 def _tree(target: StopTarget) -> list[tuple[int, Process]]:
-    """Return what ends, each with its depth below the top; shells in between included."""
+    """Return the processes to stop, each with its depth below the root; with shells in between."""
     found: dict[ProcessKey, tuple[int, Process]] = {target.process.key: (0, target.process)}
     for member in target.members:
         for depth, process in enumerate(reversed(_path(member, target.process.key))):
@@ -287,7 +289,7 @@ def _tree(target: StopTarget) -> list[tuple[int, Process]]:
 
 
 def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
-    """Return the processes from a holder up to the top of its family."""
+    """Return the processes from a holder up to the root of its group."""
     keys = [process.key for process in member.line]
     return member.line[: keys.index(top) + 1] if top in keys else member.line[:1]
 
@@ -296,18 +298,18 @@ def _parents(target: StopTarget) -> list[tuple[str, str]]:
     from devports.core.classify import parents_of
 
     above = parents_of(target.process, target.members)
-    return [(str(p.pid), command_line(p.argv, LONGEST_DETAIL) or printable(p.name)) for p in above]
+    return [(str(p.pid), command_line(p.argv, MAX_DETAIL) or printable(p.name)) for p in above]
 
 
 def _steps(question: Question) -> Iterator[str]:
-    pid, standing = question.target.process.pid, question.target.standing
+    pid, standing = question.target.process.pid, question.target.kind
     if question.kind == "kill":
         pids = dict.fromkeys((pid, *(m.process.pid for m in question.target.members)))
         yield (f"devports sends SIGKILL to {', '.join(map(str, pids))} if they still have the port")
     else:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
-        force = f"after {standing.stop_timeout} s by force"
+        force = f"after {standing.stop_timeout} s the engine kills it"
         yield f"`{printable(standing.stop)}` stops the container; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":
@@ -331,7 +333,7 @@ def problem(
     return DevportsError(
         code_of(deciding_finding(findings)),
         summary(findings, subject) + origin_text([each for _, each in standings]),
-        facts=fact_lines(findings, reader, judgements(standings, reader)),
+        facts=fact_lines(findings, reader, kind_facts(standings, reader)),
         note="\n".join((*note_lines(findings), *more_notes)),
         hints=hints,
         service=service,

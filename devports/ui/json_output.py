@@ -1,7 +1,7 @@
 """The results of commands for programs, as one line of JSON; `ui.json_types` has their shapes.
 
-Names are given as they are, since JSON escapes what a terminal must not see; command lines have
-their secrets masked as everywhere else. Times are ISO-8601 in UTC, lengths of time are seconds.
+Names are given unchanged, since JSON escapes control characters; command lines have their secrets
+masked as everywhere else. Times are ISO-8601 in UTC, durations are seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.ui.escape import command_line, redacted
-from devports.ui.reports import message, next_command, shown
+from devports.ui.reports import message, next_command, redacted_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def document(
     Args:
         command: the name of the command and of its sub-command; empty if none was recognised.
         data: from one of the functions below, or empty.
-        exit_code: what the process is going to end with.
-        errors: everything that went wrong.
+        exit_code: exit code of the process.
+        errors: all errors.
         status: by default ok for exit code 0, error for every other.
-        config: the file that commands of ours are to name.
+        config: the file that commands in hints name.
     """
     result: shape.Result = {
         "schema_version": 1,
@@ -93,12 +93,12 @@ def _error(error: DevportsError, config: str) -> shape.Error:
 
 
 def check_data(targets: Iterable[tuple[str, Sequence[Finding]]], now: float) -> shape.CheckData:
-    """Return the data of ``check``: for each target, as it was written, its findings."""
+    """Return the data of ``check``: for each target, as typed, its findings."""
     return {"targets": [_answer(target, findings, now) for target, findings in targets]}
 
 
 def free_data(targets: Iterable[tuple[str, stop_plan.FreeResult]], now: float) -> shape.FreeData:
-    """Return the data of ``free``: for each target, as it was written, what came of it."""
+    """Return the data of ``free``: for each target, as typed, its result."""
     return {
         "targets": [
             {
@@ -136,15 +136,15 @@ def doctor_data(
     now: float,
     config: str = "",
 ) -> shape.DoctorData:
-    """Return the data of ``doctor``: every declared port, what is wrong, what cannot be seen.
+    """Return the data of ``doctor``: every declared port, the problems, and what is not visible.
 
     Args:
         path: of the configuration; empty if there is none that can be used.
-        facts: what was looked at.
+        facts: what was inspected.
         problems: what was found.
-        healthy: whether that is none.
+        healthy: whether there is none.
         now: seconds since the epoch.
-        config: the file that commands of ours are to name.
+        config: the file that commands in hints name.
     """
     return {
         "config": path or None,
@@ -185,7 +185,6 @@ def _remedy(remedy: Remedy, config: str) -> shape.Remedy:
 
 
 def validate_data(config: Config) -> shape.ValidateData:
-    """Return the data of ``validate``."""
     return {"path": config.path, "services": [_service(service) for service in config.services]}
 
 
@@ -216,14 +215,14 @@ def _service(service: Service) -> shape.Service:
 
 
 def _command(command: str | tuple[str, ...]) -> str | list[str]:
-    """Return a command as it was written, a text or a list, without its secrets."""
+    """Return a command as written, a text or a list, without its secrets."""
     if isinstance(command, str):
         return " ".join(redacted(command.split(" ")))
     return list(redacted(command))
 
 
 def vscode_data(plan: Plan, mode: Mode) -> shape.VscodeData:
-    """Return the data of ``vscode``: each file with its difference, and what is to be decided."""
+    """Return the data of ``vscode``: each file with its difference, and the notes."""
     from devports.ui.reports import difference  # difflib
 
     return {
@@ -259,7 +258,7 @@ def init_data(
     written: bool,
     whole: bool,
 ) -> shape.InitData:
-    """Return the data of ``init``: the file, the services in it and why, what is left out."""
+    """Return the data of ``init``: the file, its services with their sources, the skipped ones."""
     return {
         "path": path,
         "written": written,
@@ -278,7 +277,7 @@ def _found(service: DetectedService) -> shape.Found:
         "port": service.port or None,
         "stated": service.stated,
         "ports": dict(service.ports),
-        "command": shown(service.command) or None,
+        "command": redacted_line(service.command) or None,
         "shell": service.shell,
         "cwd": service.folder,
         "env": [name for name, _ in service.env],
@@ -288,13 +287,13 @@ def _found(service: DetectedService) -> shape.Found:
 
 
 def _source(source: Source) -> shape.Source:
-    return {"file": source.path, "line": source.line or None, "text": shown(source.text)}
+    return {"file": source.path, "line": source.line or None, "text": redacted_line(source.text)}
 
 
 def status_data(
     sections: Sequence[Section], gaps: Iterable[VisibilityGap], now: float
 ) -> shape.StatusData:
-    """Return every service that could be looked at or, where there are groups, every listener."""
+    """Return every service that could be inspected or, with groups, every listener."""
     alone = [section for section in sections if section.group is None]
     services = [entry for section in alone for entry in section.entries if entry.places]
     groups = [_group(s.group, s.entries, now) for s in sections if s.group is not None]
@@ -350,8 +349,8 @@ def _group(group: ListenerGroup, entries: Iterable[StatusEntry], now: float) -> 
     }
 
 
-LONGEST = 4000
-"""Characters of one command line."""
+MAX_COMMAND = 4000
+"""Maximum length of one command line."""
 
 
 def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answer:
@@ -402,7 +401,7 @@ def _process(process: Process, now: float) -> shape.Process:
         "uid": process.uid,
         "user": process.user,
         "name": process.name,
-        "command_line": command_line(process.argv, LONGEST),
+        "command_line": command_line(process.argv, MAX_COMMAND),
         "cwd": process.cwd,
         "exe": process.exe,
         "state": process.state,
@@ -463,7 +462,7 @@ def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
             return facts | {"kind": "supervised", "detail": unit, "stop": stop}
         case holder_kind.Tunnel(kind=kind):
             return facts | {"kind": "tunnel", "detail": kind}
-        case holder_kind.Container(engine=engine, name=name, image=image, said=said):
+        case holder_kind.Container(engine=engine, name=name, image=image, engine_answer=said):
             return facts | {
                 "kind": "container",
                 "detail": engine,
@@ -481,7 +480,7 @@ def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
 def _ended(target: stop_plan.StopTarget, now: float) -> shape.Ended:
     return {
         **_process(target.process, now),
-        "standing": _standing(target.standing),
+        "standing": _standing(target.kind),
         "members": [member.process.pid for member in target.members],
     }
 
@@ -516,7 +515,7 @@ def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
             }
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
             return done | {"kind": "container-stopped", "seconds": seconds, "bindable": bindable}
-        case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
+        case stop_plan.StopFailed(engine_error=complaint, bindable=bindable):
             return done | {"kind": "stop-failed", "complaint": complaint, "bindable": bindable}
         case stop_plan.AlreadyGone():
             return done | {"kind": "already-gone"}

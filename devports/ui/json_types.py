@@ -1,9 +1,9 @@
 """The shapes of what programs read: the results of ``--json``, the events of `run --events`.
 
-mypy holds the code against them, and `tests/tools/schemas.py` makes the JSON Schemas that are
-shipped out of them: a docstring is a description there. For both alone: no command imports this.
-Every key of a result is always there, null where nothing is known; nothing else is. Additions are
-allowed within version 1, anything else is version 2.
+mypy checks the code against them, and `tests/tools/schemas.py` generates the shipped JSON Schemas
+from them: a docstring becomes a description. They exist for both alone: no command imports this.
+Every key of a result is always present, null if unknown; no other key is. Additions are allowed
+within version 1, any other change is version 2.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Process(TypedDict):
 
 
 class Ancestor(TypedDict):
-    """Who started it, parent first."""
+    """A process that started it, parent first."""
 
     pid: Count
     name: str
@@ -79,7 +79,7 @@ class Holder(Process):
 
 
 class Hidden(TypedDict):
-    """A socket whose process could not be read, and what is known all the same."""
+    """A socket whose process could not be read, and what is known of it."""
 
     socket: Socket
     user: str
@@ -88,7 +88,7 @@ class Hidden(TypedDict):
 
 
 class Gap(TypedDict):
-    """Something that could not be seen."""
+    """Information that this user cannot read."""
 
     code: str
     detail: str
@@ -110,7 +110,7 @@ class Endpoint(TypedDict):
 
 
 class Shown(Endpoint):
-    """An endpoint, and how far a run of ours has come with it; null where none has a part."""
+    """An endpoint, and the state of a `devports run` there; null without a run."""
 
     state: (
         Literal[
@@ -128,7 +128,7 @@ class Shown(Endpoint):
 
 
 class Run(TypedDict):
-    """A `devports run`, from its record. A run that is not live may have left its server.
+    """A `devports run`, from its record. A run that is not live may have orphaned its server.
 
     `stalled`: its server was ready, and accepts no connections.
     """
@@ -148,7 +148,7 @@ class Listener(TypedDict):
 
 
 class Group(TypedDict):
-    """Everybody who listens in one git checkout or folder, or for the system."""
+    """All listeners of one git checkout or folder, or of the system."""
 
     kind: Literal["project", "folder", "system"]
     folder: str | None
@@ -157,10 +157,10 @@ class Group(TypedDict):
 
 
 class Standing(TypedDict):
-    """What kind of process it is. `detail`: the service, user, unit, engine, tunnel or reason.
+    """The kind of a process. `detail`: the service, user, unit, engine, tunnel or reason.
 
-    `engine_said`: how many containers publish the port, or why the engine did not say; with `one`
-    it can be stopped. `relation`: of what is `elsewhere`, whether its `folder` is another checkout
+    `engine_said`: how many containers publish the port, or why the engine did not answer; with
+    `one` it can be stopped. `relation`: for `elsewhere`, whether its `folder` is another checkout
     of this repository or another project.
     """
 
@@ -178,19 +178,19 @@ class Standing(TypedDict):
 
 
 class Ended(Process):
-    """What is ended as one: a process, and the pids of the holders that hang on it."""
+    """A group that is stopped together: its root process, and the pids of its holders."""
 
     standing: Standing
     members: list[Count]
 
 
 class Outcome(TypedDict):
-    """What came of one process. `seconds`: from the first signal until the port was free.
+    """The result of stopping one process. `seconds`: from the first signal until the port was free.
 
-    `complaint`: why the engine did not stop the container. `asks`: of what is planned, whether a
-    person would be asked first. `parent`: of what was stopped, one that is still running and may
-    restart it; of `respawned`, one of both processes. `orphans`: child processes of what was
-    stopped that are still running and hold no port.
+    `complaint`: why the engine did not stop the container. `asks`: for `planned`, whether devports
+    would ask first. `parent`: of a stopped process, one that is still running and may restart it;
+    of `respawned`, the parent of both processes. `orphans`: child processes of a stopped process
+    that are still running and hold no port.
     """
 
     kind: Literal[
@@ -230,16 +230,16 @@ class Outcome(TypedDict):
 
 
 class Spared(Process):
-    """A process that touches the port and was left alone.
+    """A process that was not stopped because it does not hold the port.
 
-    `why`: it is a client of the server, or has the number as its own end of another connection.
+    `why`: it is a client of the server, or the port is the local end of another connection.
     """
 
     why: Literal["client", "outgoing"]
 
 
 class Remedy(TypedDict):
-    """What can be done by hand. Without a command it is advice."""
+    """A command to run manually. Without a command it is advice."""
 
     title: str
     command: str | None
@@ -247,7 +247,7 @@ class Remedy(TypedDict):
 
 
 class Problem(TypedDict):
-    """What the doctor has found. `holders`: who would have to end for the port to be free."""
+    """A problem that doctor found. `holders`: the processes to stop for the port to be free."""
 
     code: str
     severity: Literal["error", "warning", "note"]
@@ -261,7 +261,7 @@ class Problem(TypedDict):
 
 
 class Ready(TypedDict):
-    """On top of owning its port."""
+    """Conditions for ready, besides listening on its port."""
 
     http: str
     timeout: Seconds
@@ -291,7 +291,7 @@ class Service(TypedDict):
 
 
 class Source(TypedDict):
-    """Why."""
+    """The file and line that a fact comes from."""
 
     file: str
     line: Count | None
@@ -299,7 +299,7 @@ class Source(TypedDict):
 
 
 class Found(TypedDict):
-    """A service that files of the project speak of. `stated`: one of them names the port.
+    """A service detected in files of the project. `stated`: one of them names the port.
 
     Of `env` only the names are shown.
     """
@@ -318,7 +318,7 @@ class Found(TypedDict):
 
 
 class EditorFile(TypedDict):
-    """A file of the editor. `state`: as it was found; `absent`: not there, and need not be.
+    """A file of the editor. `state`: as found; `absent`: not there and not needed.
 
     `difference`: what was, or would be, changed, line by line as `diff -u` shows it.
     """
@@ -330,7 +330,7 @@ class EditorFile(TypedDict):
 
 
 class EditorNote(TypedDict):
-    """Something that a person has to decide. `snippet`: JSON to paste."""
+    """A decision left to you. `snippet`: JSON to paste."""
 
     code: str
     message: str
@@ -339,7 +339,7 @@ class EditorNote(TypedDict):
 
 
 class Error(TypedDict):
-    """Something that went wrong or is in the way."""
+    """An error."""
 
     code: str
     message: str
@@ -378,7 +378,7 @@ class StatusService(TypedDict):
 
 
 class StatusData(TypedDict):
-    """`groups` instead of `services` with --all, where nothing is bound."""
+    """`groups` instead of `services` with --all, which binds nothing."""
 
     services: list[StatusService]
     groups: list[Group] | None
@@ -455,7 +455,7 @@ class EventProcess(TypedDict):
 
 
 class OptionalKeys(TypedDict, total=False):
-    """Keys that some events have at times: nothing is promised of them."""
+    """Keys that some events may have: none of them is guaranteed."""
 
     bindable: bool
     clients: int
@@ -472,13 +472,13 @@ WaitingFor = TypedDict("WaitingFor", {"for": Literal["port", "predecessor", "dep
 
 
 class Waiting(WaitingFor, OptionalKeys):
-    """Something has to happen first; a `dependency` is named by the key of that name."""
+    """The run waits for another event; a `dependency` is named by the key of that name."""
 
     event: Literal["waiting"]
 
 
 class Asked(TypedDict):
-    """A person was asked."""
+    """A question was answered."""
 
     event: Literal["asked"]
     kind: Literal["stop", "kill", "container"]
@@ -487,7 +487,7 @@ class Asked(TypedDict):
 
 
 class Signalling(TypedDict):
-    """A holder of the port is told to end."""
+    """A holder of the port is being stopped."""
 
     event: Literal["signalling"]
     signal: str
@@ -495,7 +495,7 @@ class Signalling(TypedDict):
 
 
 class StoppingContainer(TypedDict):
-    """The engine is told to stop the container that publishes the port."""
+    """The engine is stopping the container that publishes the port."""
 
     event: Literal["stopping-container"]
     process: EventProcess
@@ -503,7 +503,7 @@ class StoppingContainer(TypedDict):
 
 
 class Watching(TypedDict):
-    """The port is free; a supervisor may start the holder again."""
+    """The port is free; a supervisor may restart the holder."""
 
     event: Literal["watching"]
     seconds: Seconds
@@ -511,7 +511,7 @@ class Watching(TypedDict):
 
 
 class Freed(OptionalKeys):
-    """A holder was ended, or let go."""
+    """A holder was stopped or closed the port."""
 
     event: Literal["freed"]
     process: EventProcess
@@ -520,7 +520,7 @@ class Freed(OptionalKeys):
 
 
 class NotFreed(OptionalKeys):
-    """It did not end."""
+    """The holder is still running."""
 
     event: Literal["not-freed"]
     process: EventProcess
@@ -535,14 +535,14 @@ class TakenAgain(TypedDict):
 
 
 class Declined(TypedDict):
-    """A person said no."""
+    """The question was answered no."""
 
     event: Literal["declined"]
     process: EventProcess
 
 
 class Refused(TypedDict):
-    """A law of devports forbids to end it."""
+    """devports does not stop this process."""
 
     event: Literal["refused"]
     process: EventProcess
@@ -550,7 +550,7 @@ class Refused(TypedDict):
 
 
 class Planned(TypedDict):
-    """It would be ended."""
+    """The holder would be stopped."""
 
     event: Literal["planned"]
     process: EventProcess
@@ -566,14 +566,14 @@ class PortChanged(TypedDict):
 
 
 class Unrecorded(TypedDict):
-    """No record of this run can be kept."""
+    """The record of this run cannot be written."""
 
     event: Literal["unrecorded"]
     why: str
 
 
 class Started(TypedDict):
-    """The server was started. `handoff`: how the port gets to it."""
+    """The server was started. `handoff`: how it gets the port."""
 
     event: Literal["started"]
     endpoint: str
@@ -583,27 +583,27 @@ class Started(TypedDict):
 
 
 class HandoffFailed(TypedDict):
-    """It did not get the port that way, and is started once more without our hold."""
+    """The handoff failed; the server is started once more without the reservation."""
 
     event: Literal["handoff-failed"]
     handoff: Literal["fd", "hook", "beside", "bare"]
 
 
 class EndedAlike(TypedDict):
-    """Without our hold it ended as it did beside it."""
+    """Without the reservation the server exited as it did with it."""
 
     event: Literal["ended-alike"]
 
 
 class BoundOnly(TypedDict):
-    """It holds the port and does not listen yet."""
+    """The server has bound the port but is not listening."""
 
     event: Literal["bound-only"]
     endpoint: str
 
 
 class Elsewhere(TypedDict):
-    """It does not listen where it should, and listens on another port."""
+    """The server listens on another port than the declared one."""
 
     event: Literal["elsewhere"]
     endpoint: str
@@ -611,10 +611,10 @@ class Elsewhere(TypedDict):
 
 
 class BindRefused(TypedDict):
-    """Another port of the server's is not to be had; `process` has it.
+    """Another port of the server cannot be bound; `process` has it.
 
     `error`: why its bind failed, as the system calls it; null if its command names the port.
-    `exit_code`: null while the server lives.
+    `exit_code`: null while the server is running.
     """
 
     event: Literal["bind-refused"]
@@ -625,7 +625,7 @@ class BindRefused(TypedDict):
 
 
 class Released(TypedDict):
-    """Our hold was let go for it, and it keeps running; `line` is what it printed, if it did."""
+    """devports released the port for the running server; `line` is its output about it, if any."""
 
     event: Literal["released"]
     endpoint: str
@@ -634,7 +634,7 @@ class Released(TypedDict):
 
 
 class ServerReady(TypedDict):
-    """A process of the server owns the port and serves."""
+    """A process of the server listens on the port and responds as configured."""
 
     event: Literal["ready"]
     endpoint: str
@@ -643,7 +643,7 @@ class ServerReady(TypedDict):
 
 
 class Stalled(TypedDict):
-    """It lives and accepts no connections, since `process` exited; null: since none listens."""
+    """The server accepts no connections, since `process` exited; null: since none listens."""
 
     event: Literal["stalled"]
     endpoint: str
@@ -651,7 +651,7 @@ class Stalled(TypedDict):
 
 
 class Queued(TypedDict):
-    """So many connections have waited for `seconds` to be accepted: it is busy or stuck."""
+    """That many connections wait for `seconds` to be accepted: the server is busy or stuck."""
 
     event: Literal["queued"]
     endpoint: str
@@ -660,7 +660,7 @@ class Queued(TypedDict):
 
 
 class Accepting(TypedDict):
-    """After `stalled` or `queued`: it accepts connections again."""
+    """After `stalled` or `queued`: the server accepts connections again."""
 
     event: Literal["accepting"]
     endpoint: str
@@ -684,7 +684,7 @@ class Retry(TypedDict):
 
 
 class Lost(OptionalKeys):
-    """The port was lost for good."""
+    """The port was lost, and the server is not started again."""
 
     event: Literal["lost"]
     foreign: bool
@@ -692,21 +692,21 @@ class Lost(OptionalKeys):
 
 
 class Stopping(TypedDict):
-    """The server is told to end."""
+    """The server is being stopped."""
 
     event: Literal["stopping"]
     signal: str
 
 
 class Killing(TypedDict):
-    """It did not end in time."""
+    """The server did not exit within its `stop_timeout`."""
 
     event: Literal["killing"]
     seconds: Seconds
 
 
 class Strayed(TypedDict):
-    """A process of it is in a session of its own. `ended`: it had the port and is ended."""
+    """A process of the server has its own session. `ended`: it had the port and is stopped."""
 
     event: Literal["strayed"]
     process: EventProcess
@@ -728,4 +728,4 @@ Event: TypeAlias = (
     " | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady | Stalled"
     " | Queued | Accepting | SharedPort | Retry | Lost | Stopping | Killing | Strayed | LastEvent"
 )
-"""What a line says beside its `time` and `service`; who reads it passes over other kinds."""
+"""What a line has besides `time` and `service`; a reader ignores unknown kinds."""

@@ -1,7 +1,7 @@
-"""A port in words: what is the matter with it, who holds it, since when, started by whom. Pure.
+"""A port in words: its verdict, and the name, origin and start of its holders. Pure.
 
-Text elsewhere in devports does not describe ports; it asks here, so nothing is said in two ways.
-Every string of a process comes from outside and goes through `printable` or `command_line` here.
+Other modules get every text about a port here, so each fact has one wording. Every string of a
+process comes from outside and goes through `printable` or `command_line` here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from devports.core.verdict import Finding, Verdict
 
     Judgement: TypeAlias = tuple[tuple[tuple[str, str], ...], str]
-    """Of a holder that was judged: rows that say of whom it is, and what that means."""
+    """Texts for a classified holder: rows about its project, and the meaning of its kind."""
 
 COMM_LENGTH = 15  # the kernel cuts names there (prctl(2), PR_SET_NAME)
 TTY, PTS = 4, 136  # the major numbers of consoles and of the first pseudo terminals
@@ -50,9 +50,9 @@ THREAD_NAMES = ("", "MainThread", "node-MainThread")
 RUNNERS = frozenset(
     "npm npx pnpm yarn bun deno uv make just task poetry pdm hatch tox nox devports".split()
 )
-"""Programs that are told apart by the word after their name: `npm run dev`."""
+"""Programs that are named with the word after them: `npm run dev`."""
 JOINTS = str.maketrans("-_", "aa")
-"""What the name of a task or service may have in it besides letters and digits."""
+"""Characters besides letters and digits in the name of a task or service."""
 MOST_ANCESTORS = 4
 MOST_NAMES = 3
 MOST_CARDS = 5
@@ -60,7 +60,7 @@ UNSEEN = "an unknown process"
 
 
 class DisplayContext(Frozen):
-    """Who reads: `now` in seconds since the epoch, `offset` of their clock to UTC in seconds."""
+    """The user it is shown to: `now` in seconds since the epoch, `offset` to UTC in seconds."""
 
     uid: int
     home: str
@@ -77,27 +77,27 @@ STATES = {
 
 
 def start_time(started: float, reader: DisplayContext) -> str:
-    """Return the reader's clock time of `started`: the hour today, else the day too."""
+    """Return the local time of `started`: the hour today, else the day too."""
     then = time.gmtime(started + reader.offset)
     today = time.gmtime(reader.now + reader.offset)
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
 
 
 def process_name(process: Process) -> str:
-    """Return the name a person knows the process by, escaped."""
+    """Return the name the process is known by, escaped."""
     name, full = process.name, program(process)
     if name in THREAD_NAMES:
         name = full
-    elif len(name) == COMM_LENGTH:  # cut: the whole of it is what was executed, or a title
+    elif len(name) == COMM_LENGTH:  # truncated: the full name is the executed file, or a title
         round_up = (full, *(base_name(word).strip() for word in process.argv[:1]))
         name = next((each for each in round_up if each.startswith(name)), name)
     return printable(_console_script(process) or name, 40) or "?"
 
 
 def _console_script(process: Process) -> str:
-    """Return the name of a console script that the kernel calls by its Python; empty for others.
+    """Return the name of a console script whose process has Python's name; empty for others.
 
-    Where its path has a blank or is long, pip writes a script of sh that executes Python, and the
+    If its path has a blank or is long, pip writes a shell script that executes Python, and the
     process has Python's name (distlib.scripts, `_build_shebang`).
     """
     if len(process.argv) < 2 or not process.name.startswith("python"):  # noqa: PLR2004
@@ -111,7 +111,7 @@ def process_label(process: Process) -> str:
 
 
 def terminal_name(number: int) -> str:
-    """Return the name of a terminal by its device's number, as makedev(3) composes it on Linux."""
+    """Return the name of a terminal by its device number, as makedev(3) composes it on Linux."""
     major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
     if PTS <= major < PTS + 8:  # Documentation/admin-guide/devices.txt
         return f"pts/{minor + (major - PTS) * 256}"
@@ -125,18 +125,18 @@ def user_of(process: Process, reader: DisplayContext) -> str:
 
 
 def uptime(process: Process, reader: DisplayContext) -> str:
-    """Return how long it runs; empty where the start is not known."""
+    """Return for how long it has run; empty if the start is unknown."""
     return duration(reader.now - process.started) if process.started else ""
 
 
 def running(process: Process, reader: DisplayContext) -> str:
-    """Return how long it runs, and since when; empty where the start is not known."""
+    """Return for how long it has run, and since when; empty if the start is unknown."""
     up = uptime(process, reader)
     return f"for {up} (since {start_time(process.started, reader)})" if up else ""
 
 
 def short_folder(path: str, reader: DisplayContext) -> str:
-    """Return a folder as a person writes it, the reader's home as ~."""
+    """Return a folder as it would be typed, with the home as ~."""
     home = reader.home.rstrip("/")
     if home and (path == home or path.startswith(home + "/")):
         path = "~" + path[len(home) :]
@@ -144,7 +144,7 @@ def short_folder(path: str, reader: DisplayContext) -> str:
 
 
 def ancestry(holder: Holder) -> str:
-    """Return how it was started: `npm run dev` <- `zsh` <- `code`."""
+    """Return its ancestors: `npm run dev` <- `zsh` <- `code`."""
     words = [f"`{_short(parent)}`" for parent in holder.ancestors if parent.pid > 1]
     # A shell in a shell in a shell says no more than one.
     told = [word for word, before in zip(words, ("", *words), strict=False) if word != before]
@@ -152,7 +152,7 @@ def ancestry(holder: Holder) -> str:
 
 
 def _short(process: Process) -> str:
-    """Return a program's name, and the words that tell what a runner runs. Never an option."""
+    """Return a program's name, and what a runner runs. Never an option."""
     # npm writes its whole command line into argv[0]; under node its script is argv[1]. A blank in
     # any other argument is one of a path.
     alone = not any(process.argv[1:])
@@ -167,7 +167,7 @@ def _short(process: Process) -> str:
 
 
 def sockets_line(holder: Holder, sockets: Iterable[Socket]) -> str:
-    """Return what `holder` has of `sockets`, in the kernel's words."""
+    """Return the sockets of `holder` among `sockets`, with the kernel's states."""
     own = [s for s in sockets if not holder.inodes or s.inode in holder.inodes]
     found = [
         f"{state} {join_words(at)}"
@@ -186,7 +186,7 @@ def process_facts(
     judgement: Judgement = ((), ""),
     members: Sequence[Process] = (),
 ) -> tuple[tuple[str, str], ...]:
-    """Return all that is worth knowing about a holder, as pairs of key and value."""
+    """Return the facts about a holder, as pairs of key and value."""
     process, (places, note) = holder.process, judgement
     pairs = (
         ("process", process_line(process, reader)),
@@ -209,7 +209,7 @@ def process_line(process: Process, reader: DisplayContext) -> str:
 
 
 def hidden_facts(hidden: HiddenSocket, reader: DisplayContext) -> tuple[tuple[str, str], ...]:
-    """Return what is known of a holder that could not be read, as pairs of key and value."""
+    """Return what is known of a holder that is not visible, as pairs of key and value."""
     user = printable(hidden.user, 40) or "an unknown user"
     return (
         ("socket", f"{hidden.socket.state} {hidden.socket.local}, opened by {user}"),
@@ -226,7 +226,7 @@ def _family(members: Sequence[Process]) -> str:
 
 
 def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
-    """Return each holder whose ancestors hold nothing, and the holders below it."""
+    """Return each holder without an ancestor among the holders, and the holders below it."""
     keys = {holder.process.key for holder in holders}
     tops = [h for h in holders if not any(a.key in keys for a in h.ancestors)]
     return [
@@ -236,7 +236,7 @@ def families(holders: Sequence[Holder]) -> list[tuple[Holder, list[Process]]]:
 
 
 def names(holding: HolderSearch) -> str:
-    """Return everybody behind a port in one phrase."""
+    """Return all holders of a port in one phrase."""
     known = [process_name(top.process) for top, _ in families(holding.holders)]
     phrases = [
         f"`{name}`" if (number := known.count(name)) == 1 else f"{number} processes named `{name}`"
@@ -247,7 +247,7 @@ def names(holding: HolderSearch) -> str:
 
 
 def _hidden_text(hidden: HiddenSocket) -> str:
-    """Return what is known of a holder that could not be read."""
+    """Return what is known of a holder that is not visible."""
     user = f"user {printable(hidden.user, 40)}" if hidden.user else ""
     pids = [str(process.pid) for process in hidden.likely]
     likely = f"probably {join_words(pids, 'or')}" if pids else ""
@@ -255,7 +255,7 @@ def _hidden_text(hidden: HiddenSocket) -> str:
 
 
 def unit_text(hidden: HiddenSocket) -> str:
-    """Return a service or a container; a session or slice says nothing about the holder."""
+    """Return a service or a container; a session or slice does not identify the holder."""
     # For hidden holders only.
     from devports.core.containers import container_of, is_identity
     from devports.core.holder_kind import SHORT_ID
@@ -268,17 +268,17 @@ def unit_text(hidden: HiddenSocket) -> str:
 
 
 def headline(finding: Finding, subject: str = "") -> str:
-    """Return the verdict in one line; `subject` is the port in the user's words."""
+    """Return the verdict in one line; `subject` is the port as typed."""
     return port_name(finding.endpoint, subject) + _matter(finding)
 
 
 def summary(findings: Sequence[Finding], subject: str = "") -> str:
-    """Return the headline of the finding that decides."""
+    """Return the headline of the deciding finding."""
     return headline(deciding_finding(findings), subject)
 
 
 def _matter(finding: Finding) -> str:
-    """Return what a headline says after the name of the port."""
+    """Return the verdict phrase behind the name of the port."""
     match verdict := finding.verdict:
         case Free():
             return " is free"
@@ -314,7 +314,7 @@ def _people(holding: HolderSearch, otherwise: str) -> str:
 
 
 def _outgoing(sockets: Sequence[Socket]) -> tuple[str, str]:
-    """Return what it is, and where to."""
+    """Return the kind of connection, and its remote end."""
     if len(sockets) > 1:
         return f"{len(sockets)} outgoing connections", ""
     return "an outgoing connection", f" to {sockets[0].remote}"
@@ -345,7 +345,7 @@ def _states(sockets: Sequence[Socket]) -> str:
 def verdict_label(verdict: Verdict, free: str = "free") -> str:
     """Return the verdict in a word or two, for a table.
 
-    `free` is the word for that; another one where the kernel has not been asked to bind.
+    `free` is the label of a free port; another one if the kernel was not asked to bind.
     """
     match verdict:
         case Free():
@@ -377,7 +377,7 @@ def fact_lines(
     reader: DisplayContext,
     judgements: Mapping[int, Judgement] | None = None,
 ) -> tuple[str, ...]:
-    """Return aligned lines of what `known` is of a port."""
+    """Return the facts of `known` as aligned lines."""
     return tuple(line for pairs in known(findings, reader, judgements) for line in aligned(pairs))
 
 
@@ -386,9 +386,9 @@ def known(
     reader: DisplayContext,
     judgements: Mapping[int, Judgement] | None = None,
 ) -> tuple[list[tuple[str, str]], ...]:
-    """Return pairs: every endpoint if there are several, and everybody behind them.
+    """Return pairs: every endpoint if there are several, and all holders.
 
-    `judgements` are those on holders by pid, where any were made: see `ui.holders.judgements`.
+    `judgements` are the texts by pid for classified holders: see `ui.holders.judgements`.
     """
     endpoints = [(str(finding.endpoint), verdict_label(finding.verdict)) for finding in findings]
     pairs: list[tuple[str, str]] = []
@@ -407,9 +407,9 @@ def known(
 
 
 def note_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return why it matters and what could not be seen, each once.
+    """Return why it matters and what is not visible, each once.
 
-    Of a `localhost` that is held on one of its addresses, the other one is no server to tell apart.
+    If `localhost` is in use on one of its addresses, the other one is no other server.
     """
     every, lines = tuple(findings), list[str]()
     held = [s for each in every if isinstance(each.verdict, Held) for s in each.verdict.sockets]
@@ -423,7 +423,7 @@ def note_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def gap_text(gap: VisibilityGap) -> str:
-    """Return what could not be seen, as a clause."""
+    """Return a visibility gap as a clause."""
     lead = "not readable: " if gap.code.startswith("unreadable") else ""
     return lead + printable(gap.detail)
 

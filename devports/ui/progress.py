@@ -1,4 +1,4 @@
-"""What is being done and what came of it, one line each. Pure.
+"""Progress and result of a stop, one line each. Pure.
 
 Signalled, exited and bindable are three facts, and only the last one is success.
 """
@@ -19,7 +19,7 @@ from devports.core.holder_kind import (
 from devports.core.value import unreachable
 from devports.ui.escape import port_name, printable
 from devports.ui.holders import (
-    WHOSE,
+    RELATION,
     kind_text,
     patience_text,
     place_text,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from devports.core.model import Process
 
 
-MOST_NAMED, MOST_ENDED = 3, 50
-"""Children that are left: so many are called by name, so many pids stand in one command."""
+MAX_NAMED, MAX_STOPPED = 3, 50
+"""How many remaining child processes are named, and how many pids one command has."""
 
 
 def progress_text(progress: stop_plan.Progress) -> str:
@@ -48,7 +48,7 @@ def progress_text(progress: stop_plan.Progress) -> str:
         case stop_plan.Killing(target=target):
             return f"{target_label(target)} did not stop in time; sending SIGKILL"
         case stop_plan.StoppingContainer(target=target):
-            slow = patience_text(target.standing, "; ")
+            slow = patience_text(target.kind, "; ")
             return f"stopping {target_label(target)} with {_means(target)}{slow}"
         case stop_plan.WatchingForRestart(seconds=seconds, by=by):
             within, who = duration(round_up(seconds)), process_label(by)
@@ -60,8 +60,8 @@ def progress_text(progress: stop_plan.Progress) -> str:
             unreachable(progress)
 
 
-def wait_words(wait: stop_plan.WaitProgress) -> str:
-    """Return what is waited for, where how long is counted behind it."""
+def wait_text(wait: stop_plan.WaitProgress) -> str:
+    """Return what is waited for, to be followed by a counter."""
     match wait:
         case stop_plan.WatchingForRestart(by=by):
             return f"the port is free; watching in case {process_label(by)} restarts the server"
@@ -76,61 +76,61 @@ def _still(clients: int) -> str:
 
 
 def result_text(outcome: stop_plan.Outcome) -> str:
-    whom = target_label(outcome.target)
+    label = target_label(outcome.target)
     match outcome:
         case stop_plan.WouldStop(asks=asks):
             asked = ", after asking" if asks else ""
-            return f"would stop {whom} with {_means(outcome.target)}{asked}"
+            return f"would stop {label} with {_means(outcome.target)}{asked}"
         case stop_plan.Stopped(exited=exited, seconds=seconds, bindable=bindable):
             by, port = join_words(outcome.signals), _port(seconds, bindable=bindable)
             if exited:
-                return f"stopped {whom} with {by}; {port}"
+                return f"stopped {label} with {by}; {port}"
             runs = verb_form(outcome.target, "is", "are")
-            return f"{whom} closed the port after {by} and {runs} still running; {port}"
+            return f"{label} closed the port after {by} and {runs} still running; {port}"
         case stop_plan.ContainerStopped(seconds=seconds, bindable=bindable):
-            return f"stopped {whom}; {_port(seconds, bindable=bindable)}"
-        case stop_plan.StopFailed(complaint=complaint, bindable=bindable):
+            return f"stopped {label}; {_port(seconds, bindable=bindable)}"
+        case stop_plan.StopFailed(engine_error=complaint, bindable=bindable):
             said = f"{_means(outcome.target)} failed: {printable(complaint)}"
             return f"{said}; {_port(bindable=bindable)}"
         case stop_plan.AlreadyGone():
-            return f"{whom} had already exited or closed the port; no signal was sent"
+            return f"{label} had already exited or closed the port; no signal was sent"
         case stop_plan.Declined():
-            return f"left {whom} running"
+            return f"left {label} running"
         case stop_plan.Refused():
             were = verb_form(outcome.target, "was", "were")
-            return f"{whom} {were} not stopped: {refusal_text(outcome)}"
+            return f"{label} {were} not stopped: {refusal_text(outcome)}"
         case stop_plan.TimedOut(signals=signals):
             runs = verb_form(outcome.target, "is", "are")
             return (
-                f"{whom} {runs} still running after {join_words(signals)}; {_port(bindable=False)}"
+                f"{label} {runs} still running after {join_words(signals)}; {_port(bindable=False)}"
             )
         case stop_plan.Respawned(successor=successor):
             took_it = f"{verb_form(successor, 'has', 'have')} taken the port"
-            return f"stopped {whom}, but {target_label(successor)} {took_it}"
+            return f"stopped {label}, but {target_label(successor)} {took_it}"
         case _:
             unreachable(outcome)
 
 
 def _port(seconds: float | None = None, *, bindable: bool) -> str:
-    """Return what a stop has come to; `seconds`: until the port was free, which is not the exit."""
+    """Return the state of the port; `seconds`: until it was free, which is not the exit."""
     if not bindable:
         return "the port is still in use"
     return "the port is free" if seconds is None else f"the port is free after {elapsed(seconds)}"
 
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
-    """Say whether it is known by its container, and not by a process."""
-    return isinstance(target.standing, Container) and target.standing.said == "one"
+    """Return whether it is identified by its container, and not by a process."""
+    return isinstance(target.kind, Container) and target.kind.engine_answer == "one"
 
 
 def _means(target: stop_plan.StopTarget) -> str:
-    """Return what stops it: the command of its engine, or else a signal."""
-    standing = target.standing
+    """Return how it is stopped: the command of its engine, or a signal."""
+    standing = target.kind
     return f"`{printable(standing.stop)}`" if isinstance(standing, Container) else "SIGTERM"
 
 
 def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
-    """Return the form of a verb for a target: its process, or with those that hang on it."""
+    """Return the form of a verb for a target: one process, or a group."""
     alone = _is_container(target) or all(
         member.process.key == target.process.key for member in target.members
     )
@@ -138,12 +138,12 @@ def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
 
 
 def pronoun(target: stop_plan.StopTarget) -> str:
-    """Return the pronoun of a target: one process, or one with those that hang on it."""
+    """Return the pronoun of a target: one process, or a group."""
     return verb_form(target, "it", "them")
 
 
 def refusal_text(refused: stop_plan.Refused) -> str:
-    standing = refused.target.standing
+    standing = refused.target.kind
     match refused.why:
         case "protected":
             reason = standing.reason if isinstance(standing, Protected) else "protected"
@@ -158,7 +158,7 @@ def refusal_text(refused: stop_plan.Refused) -> str:
             return "it belongs to another user; stopping it needs `--yes --other-users`"
         case "other-checkout":
             relation = standing.relation if isinstance(standing, OtherCheckout) else "sibling"
-            return f"it belongs to {WHOSE[relation]}, which `--yes` does not cover"
+            return f"it belongs to {RELATION[relation]}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail": devports does not ask, and ignores `--yes`'
         case "no-terminal":
@@ -178,21 +178,21 @@ def _supervised_text(standing: HolderKind) -> str:
     return kind_text(standing) + ends
 
 
-def left_words(outcome: stop_plan.Outcome) -> list[str]:
-    """Return who lives on after a stop and is no holder, with the command that ends it."""
+def remaining_text(outcome: stop_plan.Outcome) -> list[str]:
+    """Return the processes that are still running after a stop, with a command that stops them."""
     if not isinstance(outcome, stop_plan.Stopped):
         return []
-    lines, whom = [], process_label(outcome.target.process)
+    lines, label = [], process_label(outcome.target.process)
     if outcome.parent is not None:
-        who = f"{process_label(outcome.parent)}, a parent of {whom}"
+        who = f"{process_label(outcome.parent)}, a parent of {label}"
         parent = f"{who}, is still running and may restart it"
         lines.append(f"{parent}; to stop it, run {_kill((outcome.parent,))}")
     if below := outcome.orphans:
-        named = join_words(shortened([process_label(one) for one in below], MOST_NAMED))
-        what = f"child processes of {whom}, are still running; to stop them"
+        named = join_words(shortened([process_label(one) for one in below], MAX_NAMED))
+        what = f"child processes of {label}, are still running; to stop them"
         if len(below) == 1:
-            what = f"a child process of {whom}, is still running; to stop it"
-        lines.append(f"{named}, {what}, run {_kill(below[:MOST_ENDED])}")
+            what = f"a child process of {label}, is still running; to stop it"
+        lines.append(f"{named}, {what}, run {_kill(below[:MAX_STOPPED])}")
     return lines
 
 
@@ -201,7 +201,7 @@ def _kill(processes: Sequence[Process]) -> str:
 
 
 def restart_text(outcome: stop_plan.Respawned) -> str:
-    """Return who started a server again, or may have, and what to do about it first."""
+    """Return what restarted a server, or may have, and what to do about it first."""
     successor, parent = outcome.successor.process, outcome.by
     if parent is None:
         return ""
@@ -216,27 +216,25 @@ def restart_text(outcome: stop_plan.Respawned) -> str:
 
 
 def freed_text(freed: stop_plan.FreeResult, subject: str) -> tuple[str, ...]:
-    """Return what came of every target, and last whether the port can be bound: that decides."""
+    """Return the result for each target, and last whether the port is free: that decides."""
     lines = [*map(result_text, freed.outcomes), *spared_text(freed.spared)]
     if freed.bindable:
-        ports = printable(subject) or join_words(
-            [str(finding.endpoint) for finding in freed.findings]
-        )
-        return (*lines, f"{ports} is free")
+        ports = [printable(subject)] if subject else [str(each.endpoint) for each in freed.findings]
+        return (*lines, f"{join_words(ports)} {'are' if ports[1:] else 'is'} free")
     return (*lines, f"not freed: {summary(freed.findings, subject)}")
 
 
 def question_text(question: stop_plan.Question, service: str = "") -> str:
-    """Return the question: which port, who has it, whose that is, and what is done to it."""
+    """Return the question: the port, its holder, the owner, and what will be done."""
     target = question.target
-    port, whom = port_name(question.finding.endpoint), target_label(target)
+    port, label = port_name(question.finding.endpoint), target_label(target)
     start = f" and start `{printable(service)}`" if service else ""
-    held, it = f"in use by {whom}{owner_phrase(target.standing)}", pronoun(target)
+    held, it = f"in use by {label}{owner_phrase(target.kind)}", pronoun(target)
     match question.kind:
         case "kill":
             return f"{port} is still {held}: kill {it} with SIGKILL{start}?"
         case "container":
-            slow = patience_text(target.standing, ", though ")
+            slow = patience_text(target.kind, ", though ")
             return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
             return f"{port} is {held}: stop {it}{start}?"
@@ -252,7 +250,7 @@ def owner_phrase(standing: HolderKind) -> str:
             return f" (server of `devports run {printable(run.words)}`)"
         case OtherCheckout(relation=relation, there=there):
             where = place_text(printable(there.folder), there)
-            return f", which belongs to {WHOSE[relation]} ({where})"
+            return f", which belongs to {RELATION[relation]} ({where})"
         case Tunnel(kind=kind):
             return f" (tunnel: `{printable(kind)}`)"
         case _:

@@ -1,14 +1,14 @@
-"""Every question: before anything is ended or mended, and those of `devports init`.
+"""Every question: before a stop or a fix, and those of `devports init`.
 
-Behind a gate of our own: a library alone would take a ``y`` from a pipe. Here only a person on a
-terminal can say yes: everything else, from Enter to a vanished terminal, is no. Ctrl-C is not an
+The gate is in devports: a library alone would read a ``y`` from a pipe. Only a key pressed on a
+terminal can mean yes: everything else, from Enter to a closed terminal, is no. Ctrl-C is not an
 answer: it is raised again, so that the command ends with nothing done.
 
-A question is questionary's list, with every key ours: the key of an answer counts by itself, and
-Enter takes what is pointed at, which is "no" at first. "No" is the first row too, and Up stays
-there: whoever presses Up and Enter, to run the last command of a shell again, must not end a
-process by it. What was typed or pasted before the question was there is forgotten, and in the
-moment of its first drawing only "no" counts.
+A question is questionary's list with key bindings of devports only: the key of an answer counts at
+once, and Enter takes the selected answer, which is "no" at first. "No" is the first row too, and Up
+stays there: pressing Up and Enter, to repeat the last command of a shell, must not stop a process.
+Input typed or pasted before the question is discarded, and during its first drawing only "no"
+counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from devports.core.holder_kind import OtherUser, run_name, run_words
 from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
-from devports.ui.holders import details, holder_card
+from devports.ui.holders import ON_YES, details, holder_card
 from devports.ui.processes import headline
 from devports.ui.progress import pronoun, question_text
 from devports.ui.text import plural, wrap
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
     Press = Callable[[KeyPressEvent], None]
     Now = Callable[[], float]
 
-ROOM = 54
-"""Cells of an answer, so that 60 columns never fold it."""
+ANSWER_WIDTH = 54
+"""Cells of an answer, so that it is never folded on 60 columns."""
 INDENT, HANG = 3, 6
-"""Blanks that questionary puts before an answer, and where its further lines begin."""
+"""Blanks that questionary puts before an answer, and the column of its further lines."""
 FREE_ROWS = 2
-"""Lines of the terminal that a card and its question leave alone: an editor covers the first."""
-ROOMY = 15
+"""Lines of the terminal that a card and its question leave free: an editor covers the first."""
+TALL = 15
 """Lines of a terminal from which on a card has its headline, and two lines for the command."""
-FEWEST_DETAILS = 3
+MIN_DETAILS = 3
 
 
 class Option(Frozen):
-    """An answer: its key, its row in the list, and what is left of it."""
+    """An answer: its key, its row in the list, and the text that stays on the screen."""
 
     key: str
     answer: Chosen
@@ -89,37 +89,39 @@ def yes_or_no(text: str) -> Prompt:
     return Prompt(text, (NO, YES))
 
 
-def menu_for(question: Question, service: str = "") -> Prompt:
+def prompt_for(question: Question, service: str = "") -> Prompt:
     verb = "kill" if question.kind == "kill" else "stop"
-    whom, standing = pronoun(question.target), question.target.standing
-    no = NO.replace(row=f"no, leave {whom} running")
+    named, standing = pronoun(question.target), question.target.kind
+    no = NO.replace(row=f"no, leave {named} running")
     if isinstance(standing, OtherUser):
-        whom = f"what belongs to {printable(standing.user, 40)}"
-    yes = YES.replace(row=f"yes, {verb} {whom}")
+        named = f"what belongs to {printable(standing.user, 40)}"
+    yes = YES.replace(row=f"yes, {verb} {named}")
     if service:
-        yes = yes.replace(row=_naming(f"{yes.row} and start", service))
+        yes = yes.replace(row=_with_name(f"{yes.row} and start", service))
     after = f" on the next free port after {question.finding.endpoint.port}"
-    other = OTHER.replace(row=_naming("no, start", service, after, unnamed=""))
+    other = OTHER.replace(row=_with_name("no, start", service, after, unnamed=""))
     choices = (no, yes, DETAILS, other) if question.may_move else (no, yes, DETAILS)
     return Prompt(question_text(question, service), choices)
 
 
-def _naming(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
-    """Return a row with the name of a service, or without it where there is no room."""
+def _with_name(before: str, service: str, after: str = "", unnamed: str = " the service") -> str:
+    """Return a row with the name of a service, or without it if that does not fit."""
     named = f"{before} `{printable(run_name(service))}`{after}"
-    return named if cells(named) <= ROOM else before + unnamed + after
+    return named if cells(named) <= ANSWER_WIDTH else before + unnamed + after
 
 
-def menu_to_take_over(service: str, pid: int) -> Prompt:
-    """Return the question before another run, devports itself, is ended; a record names it."""
+def take_over_prompt(service: str, pid: int) -> Prompt:
+    """Return the question before another run is stopped; its record names it."""
     words = printable(run_words(service))
     text = f"`devports run {words}` is already running (pid {pid}): stop it and start it here?"
     no = NO.replace(row="no, leave it running")
-    return Prompt(text, (no, YES.replace(row=_naming("yes, stop it and start", service, " here"))))
+    return Prompt(
+        text, (no, YES.replace(row=_with_name("yes, stop it and start", service, " here")))
+    )
 
 
 class _Folded(str):
-    """A text of questionary's, folded at blanks for the terminal as it is at each drawing."""
+    """A text for questionary, folded at blanks for the width at each drawing."""
 
     __slots__ = ("fold",)
     fold: Callable[[str], list[str]]
@@ -136,7 +138,7 @@ def _folding(text: str, fold: Callable[[str, int], list[str]], sink: Output) -> 
 
 
 def question_lines(text: str, columns: int) -> list[str]:
-    return wrap(f"  {text}", columns - 2, 2)  # a blank of questionary's behind it, and the cursor
+    return wrap(f"  {text}", columns - 2, 2)  # questionary adds a blank, and the cursor
 
 
 def option_lines(text: str, columns: int) -> list[str]:
@@ -158,14 +160,14 @@ def ask(
     reader: DisplayContext | None = None,
     choose: Choose | None = None,
 ) -> Answer:
-    """Show who holds the port and ask; "no" where nobody can be asked.
+    """Show the holder of the port and ask; "no" if devports cannot ask.
 
     Args:
-        question: what is to be ended, and why.
+        question: what will be stopped, and why.
         screen: where to ask; stdout stays untouched.
-        service: what is to be started afterwards, if anything.
+        service: the service to start afterwards, if any.
         project: of the holder, in words.
-        reader: whose home, user and clock the words are for.
+        reader: home, user and clock for the texts.
         choose: asks; by default on the terminal.
 
     Raises:
@@ -175,16 +177,16 @@ def ask(
         return "no"
     from devports.ui.rich_console import draw, rich_console
 
-    who, menu = reader or screen.reader(), menu_for(question, service)
+    who, menu = reader or screen.reader(), prompt_for(question, service)
     drawn = rich_console(screen, "stderr")
     card = _card(question, who, project, drawn)
     shown, left = paged(card, drawn.height - FREE_ROWS - rows_of(menu, drawn.width), drawn.width)
     draw(drawn, shown)
     more = [*left, *_details(question, who, drawn)]
-    while (chosen := (choose or from_menu)(menu, screen)) == "details":
+    while (chosen := (choose or answer_on_terminal)(menu, screen)) == "details":
         drawn = rich_console(screen, "stderr")
         room = drawn.height - FREE_ROWS - rows_of(menu, drawn.width)
-        shown, more = paged(more, max(room, FEWEST_DETAILS), drawn.width)
+        shown, more = paged(more, max(room, MIN_DETAILS), drawn.width)
         draw(drawn, shown)
         menu = _with_details(menu, len(more))
     return chosen
@@ -193,12 +195,12 @@ def ask(
 def _card(
     question: Question, reader: DisplayContext, project: str, drawn: RichConsole
 ) -> list[Text]:
-    """Return who would be ended, the most telling first: what has no room is a detail."""
+    """Return what will be stopped, the most important first: facts that do not fit are details."""
     from rich.text import Text
 
     from devports.ui.rich_console import MARKS, Hanging, facts, lines_of, marked
 
-    roomy = drawn.height >= ROOMY
+    roomy = drawn.height >= TALL
     title = Hanging(f"{MARKS['warning']} ", marked(headline(question.finding), "strong"), "warning")
     rows = holder_card(question, reader, project=project)
     limit = drawn.width - max(len(row.key) for row in rows) - 6  # indent, gap, "..." for "…"
@@ -213,40 +215,40 @@ def _card(
 
 
 def _details(question: Question, reader: DisplayContext, drawn: RichConsole) -> list[Text]:
-    """Return what the card does not say, line by line."""
+    """Return what does not fit on the card, line by line."""
     from rich.text import Text
 
     from devports.ui.rich_console import Hanging, facts, lines_of, marked
 
     lines: list[Text] = []
     for title, rows in details(question, reader):
-        told = [(key, marked(text) if title == "on yes" else Text(text)) for key, text in rows]
+        told = [(key, marked(text) if title == ON_YES else Text(text)) for key, text in rows]
         lines += lines_of(drawn, [Hanging("  ", Text(title, "strong")), *facts(told)])
     return lines
 
 
 def paged(lines: list[Text], room: int, width: int) -> tuple[list[Text], list[Text]]:
-    """Return the lines that have room, and those that are left."""
+    """Return the lines that fit, and the rest."""
     for place, line in enumerate(lines):
-        room -= max(1, -(-line.cell_len // width))  # the terminal breaks what is too long
+        room -= max(1, -(-line.cell_len // width))  # the terminal breaks long lines
         if room < 0:
             return lines[:place], lines[place:]
     return lines, []
 
 
 def _with_details(menu: Prompt, left: int) -> Prompt:
-    """Return a question whose row for details says how many lines are left, if any are."""
+    """Return a question whose row for details shows how many lines are left, if any."""
     told = DETAILS.replace(row=f"more details ({plural(left, 'line')})")
     rows = [told if one.answer == "details" else one for one in menu.choices]
     return menu.replace(choices=tuple(one for one in rows if left or one is not told))
 
 
-def from_menu(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
-    """Let a person choose on the terminal behind stdin and stderr; "no" if it has gone."""
+def answer_on_terminal(menu: Prompt, screen: Console, *, press: Keys | None = None) -> Chosen:
+    """Ask on the terminal behind stdin and stderr; "no" if it is closed."""
     try:
         opened = terminal_of(screen)
-        return (press or pressed)(menu, *opened, screen) if opened else "no"
-    except (EOFError, OSError):  # the terminal has gone
+        return (press or run_prompt)(menu, *opened, screen) if opened else "no"
+    except (EOFError, OSError):  # the terminal is closed
         return "no"
 
 
@@ -254,7 +256,7 @@ def terminal_of(screen: Console) -> tuple[Input, Output] | None:
     """Return the terminal behind stdin and stderr, ready for a question; None without stdin.
 
     Raises:
-        EOFError, OSError: it has gone.
+        EOFError, OSError: it is closed.
     """
     stdin = screen.streams["stdin"]
     if stdin is None:
@@ -265,7 +267,7 @@ def terminal_of(screen: Console) -> tuple[Input, Output] | None:
 
     source, sink = create_input(stdin), create_output(screen.streams["stderr"])
     if isinstance(sink, Vt100_Output):
-        # Where is the cursor? A late answer of the terminal would be typed into the server.
+        # No query of the cursor position: a late reply would be typed into the server.
         sink.enable_cpr = False
     discard_typeahead(source)
     return source, sink
@@ -288,7 +290,7 @@ def choose(
     try:
         opened = terminal(screen)
         return _wanted(services, printable(shown), _Wizard(screen, opened)) if opened else None
-    except (EOFError, OSError):  # the terminal has gone
+    except (EOFError, OSError):  # the terminal is closed
         return None
 
 
@@ -313,10 +315,10 @@ class _Wizard:
     """The questions of `devports init` on one terminal."""
 
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
-        self.how = _told(screen, *opened)
+        self.how = _settings(screen, *opened)
 
     def which(self, services: Sequence[DetectedService]) -> Sequence[DetectedService]:
-        """Ask which of several to write; all are marked at first."""
+        """Ask which of several to write; all are selected at first."""
         import questionary
 
         from devports.ui.reports import port_text
@@ -344,14 +346,14 @@ class _Wizard:
         return service.replace(port=int(answer)) if answer.strip() else service
 
     def confirm(self, text: str) -> bool:
-        """Ask for the last word; Enter is yes: a new file, and nothing is overwritten."""
+        """Ask for confirmation; Enter is yes: a new file, and nothing is overwritten."""
         import questionary
 
         return questionary.confirm(text, default=True, **self.how).unsafe_ask() is True
 
 
 def wrong_port(text: str, taken: Collection[int]) -> str:
-    """Return what is wrong with a port that was typed; empty if nothing is, or nothing was."""
+    """Return what is wrong with a typed port; empty if nothing is, or nothing was typed."""
     typed = text.strip()
     if not typed:
         return ""
@@ -361,14 +363,14 @@ def wrong_port(text: str, taken: Collection[int]) -> str:
 
 
 UP, DOWN = ("up", "k", "c-p"), ("down", "j", "c-n")
-TAKE = ("enter",)
-ASIDE = ("escape", "c-d")
-STOP = ("c-c", "<sigint>")
+ACCEPT = ("enter",)
+CANCEL = ("escape", "c-d")
+INTERRUPT = ("c-c", "<sigint>")
 GUARD = 0.2
-"""Seconds from the first drawing on: a key that is on its way then was meant for something else."""
-MOST_READS = 1000
+"""Seconds from the first drawing on: a key that arrives within them was pressed before."""
+MAX_READS = 1000
 """A read takes a kilobyte, and a terminal keeps four."""
-LOOKS = {
+STYLES = {
     "qmark": "ansicyan",
     "question": "bold",
     "pointer": "bold",
@@ -377,8 +379,8 @@ LOOKS = {
 }
 
 
-def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
-    """Return what each question is told: where it is, and what can be shown there."""
+def _settings(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
+    """Return the settings of each question: terminal, style and encoding."""
     import questionary
     from prompt_toolkit.output import ColorDepth
 
@@ -388,15 +390,15 @@ def _told(screen: Console, source: Input, sink: Output) -> dict[str, Any]:
         "output": sink,
         "color_depth": ColorDepth.DEPTH_4_BIT if colour else ColorDepth.DEPTH_1_BIT,
         "style": questionary.Style(
-            [(name, look if colour else "noinherit") for name, look in LOOKS.items()]
+            [(name, style if colour else "noinherit") for name, style in STYLES.items()]
         ),
     }
 
 
-def pressed(
+def run_prompt(
     menu: Prompt, source: Input, sink: Output, screen: Console, *, now: Now = time.monotonic
 ) -> Chosen:
-    """Ask, and return what was chosen; one line of an answer stays on the screen.
+    """Ask, and return the answer; one line with it stays on the screen.
 
     For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
 
@@ -404,25 +406,25 @@ def pressed(
         menu: the question.
         source: the keyboard.
         sink: the terminal to draw on.
-        screen: what it can show, and where the line goes that stays.
-        now: the time in seconds, from whenever.
+        screen: what it can show, and where the remaining line is written.
+        now: the time in seconds, of any clock.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
-        EOFError: the keyboard has gone.
+        EOFError: the keyboard is closed.
     """
     try:
         chosen = _Question(menu, source, sink, screen, now).ask()
-    except KeyboardInterrupt as interrupt:  # another signal has its number with it
+    except KeyboardInterrupt as interrupt:  # another signal carries its number
         said = "" if interrupt.args else f"{menu.choices[0].said} (Ctrl-C)"
-        _leave(f"{menu.text} {said}".rstrip(), screen)
+        _write_answer(f"{menu.text} {said}".rstrip(), screen)
         raise
     if chosen.said:
-        _leave(f"{menu.text} {chosen.said}", screen)
+        _write_answer(f"{menu.text} {chosen.said}", screen)
     return chosen.answer
 
 
-def _leave(text: str, screen: Console, *choices: Option) -> None:
+def _write_answer(text: str, screen: Console, *choices: Option) -> None:
     """Write a question as it stays on the screen."""
     from devports.ui.rich_console import Hanging, draw, marked, rich_console
 
@@ -432,7 +434,7 @@ def _leave(text: str, screen: Console, *choices: Option) -> None:
 
 
 def _can_draw(sink: Output, screen: Console) -> bool:
-    """Say whether its cursor can be moved: of a terminal without a name nobody knows."""
+    """Return whether the cursor can be moved: unknown for a terminal without a name."""
     from prompt_toolkit.output.vt100 import Vt100_Output
 
     return not isinstance(sink, Vt100_Output) or screen.can_draw("stderr")
@@ -441,7 +443,7 @@ def _can_draw(sink: Output, screen: Console) -> bool:
 class _Question:
     """One question of questionary's on one terminal; every key is bound here.
 
-    Where nothing can be drawn over, the answers are written once, and nothing is pointed at.
+    Where nothing can be redrawn, the answers are written once, and none is selected.
     """
 
     def __init__(
@@ -462,7 +464,7 @@ class _Question:
             qmark="?",
             pointer=">",
             instruction=" ",
-            **_told(screen, source, sink if self._drawn else DummyOutput()),
+            **_settings(screen, source, sink if self._drawn else DummyOutput()),
         )
         app: Application[Option] = self._asked.application
         windows = [window.content for window in app.layout.find_all_windows()]
@@ -478,11 +480,11 @@ class _Question:
         return chosen
 
     def _begin(self, *, first: bool) -> None:
-        """Forget what was typed until now: nobody can have meant it for this question."""
+        """Discard input from before: it cannot be an answer to this question."""
         if first:
             discard_input(self._source)
         if first and not self._drawn:
-            _leave(self._menu.text, self._screen, *self._menu.choices)
+            _write_answer(self._menu.text, self._screen, *self._menu.choices)
 
     def _begun(self, *, first: bool) -> None:
         if first:
@@ -501,18 +503,18 @@ class _Question:
             for key in keys:
                 made.add(key, eager=True)(handle)
 
-        bind(("<any>",), lambda _: None)  # pasted text too: every other key means nothing
-        bind(UP, lambda _: self._point(-1))
-        bind(DOWN, lambda _: self._point(+1))
-        bind(TAKE, lambda event: event.app.exit(result=self._list.get_pointed_at().value))
-        bind(ASIDE, _chooser(self._menu.choices[0]), is_no=True)
-        bind(STOP, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
+        bind(("<any>",), lambda _: None)  # pasted text too: every other key is ignored
+        bind(UP, lambda _: self._select(-1))
+        bind(DOWN, lambda _: self._select(+1))
+        bind(ACCEPT, lambda event: event.app.exit(result=self._list.get_pointed_at().value))
+        bind(CANCEL, _chooser(self._menu.choices[0]), is_no=True)
+        bind(INTERRUPT, lambda event: event.app.exit(exception=KeyboardInterrupt), is_no=True)
         for place, option in enumerate(self._menu.choices):
             bind((option.key, option.key.upper()), _chooser(option), is_no=place == 0)
         return made
 
-    def _point(self, step: int) -> None:
-        """Point at another answer; questionary's own keys go round."""
+    def _select(self, step: int) -> None:
+        """Select another answer; questionary's own keys wrap around."""
         last = len(self._menu.choices) - 1 if self._drawn else 0
         self._list.pointed_at = min(max(self._list.pointed_at + step, 0), last)
 
@@ -522,12 +524,12 @@ def _chooser(option: Option) -> Press:
 
 
 def discard_input(source: Input) -> None:
-    """Drop the keys that wait to be read, a half of one too. In raw mode: else some are kept.
+    """Drop pending keys, incomplete ones too. In raw mode: else some are kept.
 
     Raises:
-        EOFError: there is no end of them, so they are no person's.
+        EOFError: input does not end, so it is not typed.
     """
-    for _ in range(MOST_READS):
+    for _ in range(MAX_READS):
         if not source.read_keys():
             source.flush_keys()
             return
@@ -535,7 +537,7 @@ def discard_input(source: Input) -> None:
 
 
 def discard_typeahead(source: Input) -> None:
-    """Forget keys that were pressed before there was a question, an earlier one's surplus too."""
+    """Discard keys that were pressed before the question, also during an earlier one."""
     from prompt_toolkit.input.typeahead import clear_typeahead
 
     clear_typeahead(source)

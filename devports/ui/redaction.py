@@ -1,7 +1,7 @@
-"""Hide the secrets of a command line. Where it is not clear, it hides: a word lost is no harm.
+"""Hide the secrets of a command line. In doubt a word is hidden.
 
-Works on the list of words, not on the joined line: a flag and its value are two words, a value
-may hold spaces. Imported only when a command line may hold a secret (`printable`).
+Works on the list of words, not on the joined line: a flag and its value are two words, a value may
+hold spaces. Imported only when a command line may hold a secret (`printable`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _SECRET = frozenset(
 _ENDINGS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "apikey", "pass")
 _HARMLESS = frozenset("bypass compass".split())
 _PUBLIC = frozenset("public primary foreign sort cache partition hot".split())
-"""Before "key" these make it no secret."""
+"""Words before "key" that make it public."""
 _HEADS = frozenset("no max min num disable without skip ask".split())
-"""A name that begins so is a switch or a number: --no-password-prompt, --max-token."""
+"""A name that begins with one is a switch or a number: --no-password-prompt, --max-token."""
 _TAILS = frozenset(
     "age api app cfg client conf count cjs dev dir disabled domain driver enabled endpoint expiry"
     " expires file format header host ini js json length lifetime limit main manager max min mjs"
     " mode name path policy port prompt provider proxy py rb required samesite server service sh"
     " size storage store timeout toml ts ttl txt type uri url web worker yaml yml".split()
 )
-"""A name that ends so is about a secret and holds none: --token-limit, --session-timeout."""
+"""A name that ends with one is about a secret and holds none: --token-limit, --session-timeout."""
 
 _BY_PROGRAM = {
     **dict.fromkeys(
@@ -66,11 +66,11 @@ _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"?|'([^']*)'?", re.DOTALL)
 _FLAG = re.compile(r"--[A-Za-z][\w-]*(?:=.*)?|-[A-Za-z]")
 _SCRIPT_FLAG = re.compile(r"-[a-z]*c")
 _DEEPEST = 4
-"""Command lines within command lines within command lines."""
+"""Maximum depth of command lines within command lines."""
 
 
 def redact(words: Sequence[str], depth: int = 0) -> list[str]:
-    """Return `words` with every secret that is recognised as ``***``."""
+    """Return `words` with every recognised secret as ``***``."""
     shown: list[str] = []
     expected = program = before = ""
     for word in words:
@@ -91,7 +91,7 @@ def redact(words: Sequence[str], depth: int = 0) -> list[str]:
 
 
 def is_secret(name: str) -> bool:
-    """Say whether a flag, variable or field of this name holds a secret."""
+    """Return whether a flag, variable or field of this name holds a secret."""
     parts = [part.lower() for part in _PARTS.findall(name)]
     if not parts or parts[0] in _HEADS or parts[-1] in _TAILS or name in ("PWD", "OLDPWD"):
         return False
@@ -105,7 +105,7 @@ def _ends_secret(part: str) -> bool:
 
 
 def _is_strong(name: str) -> bool:
-    """Say whether `name` can hardly mean anything else, even without a dash or an equals sign."""
+    """Return whether `name` is unambiguous, even without a dash or an equals sign."""
     return is_secret(name) and any(_ends_secret(part.lower()) for part in _PARTS.findall(name))
 
 
@@ -115,7 +115,7 @@ def _program(word: str, before: str) -> str:
 
 
 def _expects(word: str, program: str, *, first: bool) -> str:
-    """Say what the word after `word` is: a secret, a user:password pair, or nothing special."""
+    """Return the kind of the next word: a secret, a user:password pair, or nothing special."""
     if word in ("-u", "-U", "--user", "--proxy-user"):
         return "pair"
     name = word.rstrip(":")
@@ -146,7 +146,7 @@ def _redact_word(word: str, program: str, depth: int, *, script: bool) -> str:
 
 
 def _redact_text(text: str, tokens: Sequence[str], depth: int) -> str:
-    """Redact a command line, or any text, that is a single word. Beyond its depth: all of it."""
+    """Redact a command line, or any text, that is a single word. Too deep: all of it."""
     if depth >= _DEEPEST:
         return STARS
     bare = [_unquoted(token) for token in tokens]
@@ -166,7 +166,7 @@ def _is_glued(word: str, flag: str) -> bool:
 
 
 def _pair(word: str) -> str:
-    """Hide what stands behind the first colon (or percent sign); user:group ids stay."""
+    """Hide what follows the first colon (or percent sign); user:group ids stay."""
     if re.fullmatch(r"\d+:\d+", word):
         return word
     return re.sub(r"(?s)^([^:%]*[:%]).*", rf"\1{STARS}", word)

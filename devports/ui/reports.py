@@ -1,21 +1,20 @@
-"""What `doctor`, `init` and `vscode` report, in words. Pure.
+"""The reports of `doctor`, `init` and `vscode` as text. Pure.
 
-A healthy project gets three lines of the doctor: what was looked at, what cannot be seen here, and
-that all is well. A problem is a block of its own, like every error, and its last line mends it.
+A healthy project gets three lines of doctor: what was checked, what is not visible, and the
+verdict. A problem is a block of its own, like every error, and its last line is the fix.
 
-The facts are put together once and told in two forms: as lines of text for a pipe, and as `Line`s,
-which `ui.rich_console` draws, for a terminal.
+The facts are collected once and have two forms: lines of text for a pipe, and `Line`s, which
+`ui.rich_console` draws, for a terminal.
 """
 
 from __future__ import annotations
 
-from devports.core.hint import OwnCommand, hint, ours, text_of
+from devports.core.hint import OwnCommand, hint, own_command, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
 from devports.ui.escape import printable, redacted
-from devports.ui.holders import judgements
-from devports.ui.messages import LONGEST as LONGEST_LINE
-from devports.ui.messages import block, labelled
+from devports.ui.holders import kind_facts
+from devports.ui.messages import MAX_LINE, block, labelled
 from devports.ui.processes import (
     families,
     headline,
@@ -53,11 +52,11 @@ class Line(Frozen):
     """A line of a report on a terminal.
 
     Attributes:
-        role: what it is for; `rich_console` knows the mark and the indent of each.
-        spans: its text in pieces, each with its style; in one that is "typed", what stands in
-            backticks can be typed.
-        label: what it hangs on, where its role has no mark.
-        cells: of a row, instead of `spans`; rows below each other are one table.
+        role: its purpose; `rich_console` has the mark and the indent of each.
+        spans: its text in pieces, each with its style; in one that is "typed", backticks mark what
+            can be typed.
+        label: its label, if its role has no mark.
+        cells: of a row, instead of `spans`; consecutive rows are one table.
     """
 
     role: Role
@@ -70,10 +69,10 @@ BLANK = Line("")
 
 
 def _line(role: Role, text: str, style: Style | Literal["", "typed"] = "", label: str = "") -> Line:
-    return Line(role, ((printable(text, LONGEST_LINE), style),), label)
+    return Line(role, ((printable(text, MAX_LINE), style),), label)
 
 
-def _cure(advice: Advice, config: str) -> Line:
+def _hint_line(advice: Advice, config: str) -> Line:
     return _line("hint", text_of(advice, config), "typed")
 
 
@@ -86,24 +85,24 @@ def report(
     facts: Facts,
     problems: Sequence[Problem],
     reader: DisplayContext,
-    look: OutputStyle,
+    output: OutputStyle,
     *,
     offer: bool = False,
 ) -> str:
-    """Return the whole report on `problems` for a pipe, the gravest first.
+    """Return the whole report on `problems` for a pipe, the most severe first.
 
     Args:
         path: of the configuration; empty if there is none that can be used.
-        facts: what was looked at.
+        facts: what was inspected.
         problems: what was found.
-        reader: whose home, user and clock the words are for.
-        look: whether there is colour, and the configuration that commands name.
-        offer: say how many of them can be mended, and how.
+        reader: home, user and clock for the texts.
+        output: whether there is colour, and the configuration that commands name.
+        offer: add how many of them can be fixed, and how.
     """
-    blocks = [problem_block(problem, reader, look) for problem in problems]
-    tail = [_unseen(facts, look.config), _last_line(problems, look)]
-    if offer and (mends := _mendable(problems)):
-        tail += labelled("hint", mends, look)
+    blocks = [problem_block(problem, reader, output) for problem in problems]
+    tail = [_unseen(facts, output.config), _last_line(problems, output)]
+    if offer and (fixes := _fixable(problems)):
+        tail += labelled("hint", fixes, output)
     gap = "\n\n" if blocks else "\n"
     return gap.join([_scope(path, facts, problems), *blocks, "\n".join(tail)])
 
@@ -117,9 +116,9 @@ def screen(
     *,
     offer: bool = False,
 ) -> Iterator[Line]:
-    """Yield the same for a terminal: ports with one trouble and one cure together, notes last."""
+    """Yield the same for a terminal: ports with the same problem and fix together, notes last."""
     yield _line("", _scope(path, facts, problems))
-    for same in _alike([problem for problem in problems if problem.severity != "note"]):
+    for same in _grouped([problem for problem in problems if problem.severity != "note"]):
         yield BLANK
         if same[1:]:
             yield from _group(same, reader, config)
@@ -136,8 +135,8 @@ def screen(
         yield Line(kind, (("no problems found", kind), (f" ({told})" if told else "", "")))
     else:
         yield _line("", told, kind)
-    if offer and (mends := _mendable(problems)):
-        yield _cure(mends, config)
+    if offer and (fixes := _fixable(problems)):
+        yield _hint_line(fixes, config)
 
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
@@ -151,7 +150,7 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
 
 
 def _unseen(facts: Facts, config: str) -> str:
-    """Return what cannot be seen here, and how it could be."""
+    """Return what is not visible, and how to see it."""
     if not facts.gaps:
         return "all processes are visible"
     hidden = join_words([printable(gap.detail) for gap in facts.gaps])
@@ -162,22 +161,22 @@ def _unseen(facts: Facts, config: str) -> str:
 
 
 def verdict(problems: Sequence[Problem]) -> tuple[Literal["good", "warning", "error"], str]:
-    """Return how it stands, and how many problems of each kind there are."""
+    """Return the severity of the whole, and the number of problems of each kind."""
     order: tuple[Severity, ...] = ("error", "warning", "note")
     numbers = {kind: sum(p.severity == kind for p in problems) for kind in order}
     told = join_words([plural(numbers[kind], kind) for kind in order if numbers[kind]])
     return "error" if numbers["error"] else "warning" if numbers["warning"] else "good", told
 
 
-def _last_line(problems: Sequence[Problem], look: OutputStyle) -> str:
+def _last_line(problems: Sequence[Problem], output: OutputStyle) -> str:
     kind, told = verdict(problems)
     if kind != "good":
-        return paint(told, kind, look)
-    return paint("no problems found", kind, look) + (f" ({told})" if told else "")
+        return paint(told, kind, output)
+    return paint("no problems found", kind, output) + (f" ({told})" if told else "")
 
 
-def _mendable(problems: Sequence[Problem]) -> Advice | None:
-    """Return how many of them devports can mend itself, if any."""
+def _fixable(problems: Sequence[Problem]) -> Advice | None:
+    """Return how many of them devports can fix, if any."""
     number = sum(problem.fix is not None for problem in problems)
     if not number:
         return None
@@ -185,17 +184,17 @@ def _mendable(problems: Sequence[Problem]) -> Advice | None:
         which = "them" if number > 1 else "it"
     else:
         which = f"{number} of them" if number > 1 else "one of them"
-    return hint(f"to fix {which} (asks first), run ", ours("doctor", "--fix"))
+    return hint(f"to fix {which} (asks first), run ", own_command("doctor", "--fix"))
 
 
-def problem_block(problem: Problem, reader: DisplayContext, look: OutputStyle) -> str:
-    """Return one problem: what, how it is known, why it matters, what mends it."""
+def problem_block(problem: Problem, reader: DisplayContext, output: OutputStyle) -> str:
+    """Return one problem: what, the evidence, why it matters, the fix."""
     lines = [line for pairs in _known(problem, reader) for line in aligned(pairs)]
     facts, notes = [*lines, *problem.evidence], _meaning(problem)
-    if problem.severity == "note":  # a note in a note says nothing more
+    if problem.severity == "note":  # a note within a note adds nothing
         facts, notes = facts + notes, []
     hints = tuple(_advice(problem.remedies))
-    return block(problem.severity, message(problem), look, facts=facts, notes=notes, hints=hints)
+    return block(problem.severity, message(problem), output, facts=facts, notes=notes, hints=hints)
 
 
 def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") -> Iterator[Line]:
@@ -210,11 +209,11 @@ def problem_lines(problem: Problem, reader: DisplayContext, config: str = "") ->
     for note in _meaning(problem):
         yield _line("more", note)
     for advice in _advice(problem.remedies):
-        yield _cure(advice, config)
+        yield _hint_line(advice, config)
 
 
 def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
-    """Return a note on one line, with all that is said of it."""
+    """Return a note on one line, with everything about it."""
     facts = [" ".join(pair) for pairs in _known(problem, reader) for pair in pairs]
     more = "; ".join((*facts, *problem.evidence, *_meaning(problem)))
     advice = "; ".join(text_of(each, config) for each in _advice(problem.remedies))
@@ -227,23 +226,23 @@ def _note(problem: Problem, reader: DisplayContext, config: str) -> Line:
 
 
 def _known(problem: Problem, reader: DisplayContext) -> tuple[list[tuple[str, str]], ...]:
-    """Return what is known of the port that it is about, as pairs of key and value."""
+    """Return the facts about the port of a problem, as pairs of key and value."""
     if problem.about is None:
         return ()
     plan = problem.plan
-    kinds = [(m.process.pid, target.standing) for target in plan for m in target.members]
-    return known(problem.about.findings, reader, judgements(kinds, reader))
+    kinds = [(m.process.pid, target.kind) for target in plan for m in target.members]
+    return known(problem.about.findings, reader, kind_facts(kinds, reader))
 
 
 def _meaning(problem: Problem) -> list[str]:
-    """Return why it matters, and what could not be seen of it."""
+    """Return why it matters, and what is not visible."""
     port = None if problem.what else problem.about
     notes = (*(note_lines(port.findings) if port else ()), problem.why)
     return list(dict.fromkeys(filter(None, notes)))
 
 
 def message(problem: Problem) -> str:
-    """Return what is wrong in one line; a port is worded by its verdict where no rule does."""
+    """Return the problem in one line; the verdict of a port if no rule has a text."""
     if problem.what or problem.about is None or problem.about.finding is None:
         return problem.what
     return headline(problem.about.finding, f"`{problem.about.title}`: {problem.about.spec}")
@@ -260,30 +259,30 @@ def _advice(remedies: Sequence[Remedy]) -> Iterator[Advice]:
             return
 
 
-ALIKE = {
+GROUP_TEXTS = {
     "port-held": "ports are in use by other processes",
     "port-bound": "ports are bound, not listening",
 }
-"""What is said of several ports with the same trouble, by its code."""
-FEWEST, MOST = 3, 6
-"""Ports that are put together, and services in one command."""
+"""The text for several ports with the same problem, by its code."""
+MIN_GROUP, MAX_TARGETS = 3, 6
+"""Minimum number of ports in a group, and maximum number of services in one command."""
 
 
-def _alike(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
-    """Yield each problem, in a list with those of which the same is said and which one cure mends.
+def _grouped(problems: Sequence[Problem]) -> Iterator[list[Problem]]:
+    """Yield each problem, in a list with those that have the same text and the same fix.
 
     The list has the place of its first.
     """
     found: dict[object, list[Problem]] = {}
     for problem in problems:
-        found.setdefault(_trouble(problem) or id(problem), []).append(problem)
+        found.setdefault(_common_text(problem) or id(problem), []).append(problem)
     for same in found.values():
-        yield from [same] if len(same) >= FEWEST else ([problem] for problem in same)
+        yield from [same] if len(same) >= MIN_GROUP else ([problem] for problem in same)
 
 
-def _trouble(problem: Problem) -> tuple[str, ...]:
-    """Return what is said of a port without its name; empty where it is not only in use."""
-    if problem.code not in ALIKE or not _freed_as(problem):
+def _common_text(problem: Problem) -> tuple[str, ...]:
+    """Return the texts about a port without its name; empty if it is not only in use."""
+    if problem.code not in GROUP_TEXTS or not _free_argument(problem):
         return ()
     return (problem.code, *(_unnamed(note, problem) for note in _meaning(problem)))
 
@@ -292,8 +291,8 @@ def _unnamed(note: str, problem: Problem) -> str:
     return note.replace(f"`{problem.service}`", "")
 
 
-def _freed_as(problem: Problem) -> str:
-    """Return by which name `devports free` mends it; empty if something else does."""
+def _free_argument(problem: Problem) -> str:
+    """Return the argument of the `devports free` that fixes it; empty if another fix applies."""
     command = next((remedy.command for remedy in problem.remedies if remedy.command), "")
     if isinstance(command, OwnCommand) and command.args[0] == "free" and not command.sudo:
         return command.args[1]
@@ -301,9 +300,9 @@ def _freed_as(problem: Problem) -> str:
 
 
 def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> Iterator[Line]:
-    """Yield ports with the same trouble: a row each, what is said of all, and few commands."""
+    """Yield ports with the same problem: a row each, the common text, and few commands."""
     first = problems[0]
-    yield _line(first.severity, f"{len(problems)} {ALIKE[first.code]}", "strong")
+    yield _line(first.severity, f"{len(problems)} {GROUP_TEXTS[first.code]}", "strong")
     for port in (problem.about for problem in problems):
         if port is not None and port.finding is not None:
             who, up = _holder(port.finding.holding, reader)
@@ -317,14 +316,14 @@ def _group(problems: Sequence[Problem], reader: DisplayContext, config: str) -> 
     for note in _meaning(first):
         if note == _unnamed(note, first):
             yield _line("more", note)
-    named = [_freed_as(problem) for problem in problems]
-    for start in range(0, len(named), MOST):
-        free = ours("free", *named[start : start + MOST])
-        yield _cure(hint("stop the holders (asks before each): ", free), config)
+    named = [_free_argument(problem) for problem in problems]
+    for start in range(0, len(named), MAX_TARGETS):
+        free = own_command("free", *named[start : start + MAX_TARGETS])
+        yield _hint_line(hint("stop the holders (asks before each): ", free), config)
 
 
 def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
-    """Return who holds a port, in a cell, and how long that runs."""
+    """Return the holder of a port as a cell, and for how long it has run."""
     people = families(holding.holders)
     if len(people) != 1 or holding.hidden:
         return ((names(holding), "strong"),), ""
@@ -338,44 +337,44 @@ def _holder(holding: HolderSearch, reader: DisplayContext) -> tuple[Spans, str]:
     ), f"up {up}" if up else ""
 
 
-LONGEST = 2000
-"""Characters of one line of a difference."""
+MAX_DIFF_LINE = 2000
+"""Maximum length of one line of a difference."""
 COLOURS: dict[str, Style] = {"+": "good", "-": "error", "@": "hint"}
 
 
-def changes(plan: Plan, look: OutputStyle, root: str = ".") -> str:
+def changes(plan: Plan, output: OutputStyle, root: str = ".") -> str:
     """Return the differences of all files, as `diff -u` shows them.
 
-    The names in it are for `git apply` where the person is; that takes none above, so from there
-    it has to be applied in `root`.
+    The paths are for `git apply` in the current folder; that accepts none above it, so from a
+    subfolder the difference has to be applied in `root`.
     """
     below = "." if root.startswith("..") else root
     lines = [line for file in plan.files for line in difference(file, below)]
     return "\n".join(
-        paint(line, COLOURS[line[0]], look) if line[0] in COLOURS else line for line in lines
+        paint(line, COLOURS[line[0]], output) if line[0] in COLOURS else line for line in lines
     )
 
 
 def _place(file: FileChange, root: str) -> str:
-    """Return the path of a file of the project in `root`, as it is from where the person is."""
+    """Return the path of a file of the project in `root`, relative to the current folder."""
     return file.path if root == "." else f"{root}/{file.path}"
 
 
 def difference(file: FileChange, root: str = ".") -> Iterator[str]:
-    """Yield the lines of one file's difference; foreign text in them is made visible."""
+    """Yield the lines of one file's difference, with foreign text made printable."""
     import difflib
 
     before, after = ((text or "").splitlines() for text in (file.before, file.after))
     path = _place(file, root)
     old = "/dev/null" if file.before is None else f"a/{path}"
     for line in difflib.unified_diff(before, after, old, f"b/{path}", lineterm=""):
-        yield printable(line, LONGEST)
+        yield printable(line, MAX_DIFF_LINE)
 
 
-def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
-    """Return the last line: what was done, or what is to be done.
+def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
+    """Return the last line: what was done, or what has to be done.
 
-    `root` is the folder of the project, from where the person is.
+    `root` is the folder of the project, relative to the current one.
     """
     there = [_place(file, root) for file in plan.files if file.after is not None]
     changed = [_place(file, root) for file in plan.files if file.state != "current"]
@@ -384,53 +383,53 @@ def summary(plan: Plan, mode: str, look: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {join_words(changed)}"
     else:
-        command = text_of(ours("vscode"), look.config)
+        command = text_of(own_command("vscode"), output.config)
         line = f"out of date: {join_words(changed)}; to update, run `{command}`"
-    return "\n".join(wrap(printable(line), look.width, hang=2))
+    return "\n".join(wrap(printable(line), output.width, hang=2))
 
 
-def next_in_vscode(plan: Plan, look: OutputStyle) -> list[str]:
-    """Return what to press, and why there is no launch.json, where all of this is new."""
+def next_in_vscode(plan: Plan, output: OutputStyle) -> list[str]:
+    """Return what to press, and why there is no launch.json, if all of it is new."""
     tasks, launch = plan.files
     if tasks.before is not None:
         return []
     press = ("Terminal > Run Task...", plan.runs), ("Run and Debug (F5)", plan.debugs)
     steps = [f"next in VS Code: {where} > `{names[0]}`" for where, names in press if names]
-    lines = [line for step in steps for line in wrap(printable(step), look.width, hang=2)]
+    lines = [line for step in steps for line in wrap(printable(step), output.width, hang=2)]
     if launch.after is None:
         why = "no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
-        lines += labelled("note", why, look)
+        lines += labelled("note", why, output)
     return lines
 
 
-WIDEST = 20
-"""Cells of a name that the others are lined up with."""
-PARTLY = "searched only part of the folder (too large or too deep)"
+MAX_NAME = 20
+"""Maximum width in cells of a name that the others are aligned with."""
+INCOMPLETE = "searched only part of the folder (too large or too deep)"
 
 
 def findings(
     folder: str,
     services: Sequence[DetectedService],
     left_out: Sequence[SkippedService],
-    look: OutputStyle,
+    output: OutputStyle,
     *,
     whole: bool = True,
 ) -> str:
-    """Return for a pipe what was found in a folder and why, and what was left out.
+    """Return for a pipe the services found in a folder with their sources, and the skipped ones.
 
-    `whole` says whether all of the folder was looked at.
+    `whole`: whether all of the folder was searched.
     """
     lines = [f"found {_found(services)} in {printable(folder)}"]
-    width = min(max((cells(each.name) for each in services), default=0), WIDEST)
+    width = min(max((cells(each.name) for each in services), default=0), MAX_NAME)
     for each in services:
         name, reasons = pad(printable(each.name), width), _reasons(each)
-        start = f"  {paint(name, 'strong', look)}  {port_text(each)}: {_starts(each)}"
-        below = [paint(" " * (width + 4) + reason, "faint", look) for reason in reasons]
+        start = f"  {paint(name, 'strong', output)}  {port_text(each)}: {_starts(each)}"
+        below = [paint(" " * (width + 4) + reason, "faint", output) for reason in reasons]
         lines += ["", start, *below]
     if left_out:
         lines += ["", "skipped:", *(f"  {_left_out(left)}" for left in left_out)]
     if not whole:
-        lines += ["", PARTLY]
+        lines += ["", INCOMPLETE]
     return "\n".join(lines)
 
 
@@ -461,7 +460,7 @@ def findings_screen(
         yield from (BLANK, _line("title", "skipped", "faint"))
         yield from (_line("more", _left_out(left), "faint") for left in left_out)
     if not whole:
-        yield from (BLANK, _line("warning", PARTLY))
+        yield from (BLANK, _line("warning", INCOMPLETE))
 
 
 def _found(services: Sequence[DetectedService]) -> str:
@@ -469,19 +468,23 @@ def _found(services: Sequence[DetectedService]) -> str:
 
 
 def _starts(service: DetectedService) -> str:
-    return shown(service.command) if service.command else "watched (devports does not start it)"
+    return (
+        redacted_line(service.command)
+        if service.command
+        else "watched (devports does not start it)"
+    )
 
 
 def _reasons(service: DetectedService) -> list[str]:
-    """Return the lines that say so, and what is to be known."""
-    return [*(shown(str(each)) for each in service.sources), *map(printable, service.notes)]
+    """Return the source lines, and the notes."""
+    return [*(redacted_line(str(each)) for each in service.sources), *map(printable, service.notes)]
 
 
 def _left_out(left: SkippedService) -> str:
-    return f"{shown(str(left.source))} ({left.why})"
+    return f"{redacted_line(str(left.source))} ({left.why})"
 
 
-def shown(text: str) -> str:
+def redacted_line(text: str) -> str:
     """Return a line of a project's file, or a command from it, without its secrets."""
     return printable(" ".join(redacted(text.split(" "))))
 
@@ -490,9 +493,11 @@ def port_text(service: DetectedService) -> str:
     return f"port {service.port}" if service.port else "no port known"
 
 
-def written(path: str, services: Sequence[DetectedService], look: OutputStyle) -> str:
-    """Return for a pipe what was written and what can be done next, one command a line."""
-    steps = [(text_of(command, look.config), does) for command, does in _steps(services, CHECKS)]
+def written(path: str, services: Sequence[DetectedService], output: OutputStyle) -> str:
+    """Return for a pipe what was written and the next steps, one command a line."""
+    steps = [
+        (text_of(command, output.config), does) for command, does in _steps(services, VALIDATE_STEP)
+    ]
     width = max(cells(command) for command, _ in steps)
     lines = [f"  {pad(command, width)}   {does}" for command, does in steps]
     return "\n".join([f"wrote {printable(path)} with {_count(services)}", "", "next:", *lines])
@@ -504,20 +509,20 @@ def written_screen(
     """Yield the same for a terminal."""
     head: Spans = (("wrote ", ""), (printable(path), "strong"), (f" with {_count(services)}", ""))
     yield from (Line("good", head), BLANK)
-    for command, does in _steps(services, LOOKS):
-        told = printable(text_of(command, config), LONGEST_LINE)
+    for command, does in _steps(services, DOCTOR_STEP):
+        told = printable(text_of(command, config), MAX_LINE)
         yield Line("more", cells=(((told, "hint"),), ((does, ""),)))
 
 
-CHECKS = (ours("validate"), "check the file (also as a pre-commit hook)")
-LOOKS = (ours("doctor"), "check for problems")
-EDITS = (ours("vscode"), "write VS Code tasks and launch configurations")
+VALIDATE_STEP = (own_command("validate"), "check the file (also as a pre-commit hook)")
+DOCTOR_STEP = (own_command("doctor"), "check for problems")
+VSCODE_STEP = (own_command("vscode"), "write VS Code tasks and launch configurations")
 
 
 def _steps(
     services: Sequence[DetectedService], last: tuple[OwnCommand, str]
 ) -> tuple[tuple[OwnCommand, str], ...]:
-    return (*run_steps(services), EDITS, last)
+    return (*run_steps(services), VSCODE_STEP, last)
 
 
 def _count(services: Sequence[DetectedService]) -> str:
@@ -529,18 +534,18 @@ def _count(services: Sequence[DetectedService]) -> str:
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
     """Return a command for each service that can be started, and one for those that cannot."""
     with_port = [service for service in services if service.port]
-    starts = [ours("run", service.name) for service in with_port if service.command]
+    starts = [own_command("run", service.name) for service in with_port if service.command]
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "start it on its port") for command in starts]
     if watched:
-        steps.append((ours("status"), f"show the process that serves {join_words(watched)}"))
+        steps.append((own_command("status"), f"show the process that serves {join_words(watched)}"))
     return steps or [(next_command(services), "start it on its port")]
 
 
 def next_command(services: Sequence[DetectedService]) -> OwnCommand:
-    """Return the command to go on with: run the first service that can be, else look at all."""
+    """Return the next command: run the first service that can be, else show the status of all."""
     with_port = [service for service in services if service.port]
     if not with_port:
-        return ours("run", "backend")
+        return own_command("run", "backend")
     first = next((service.name for service in with_port if service.command), "")
-    return ours("run", first) if first else ours("status")
+    return own_command("run", first) if first else own_command("status")

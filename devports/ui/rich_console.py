@@ -1,8 +1,8 @@
-"""What rich may do here: the one module that configures it.
+"""The one module that configures rich.
 
-Each screen on a terminal is drawn through `rich_console`, which asks nobody but our `Console` what
-a stream can show. Importing this imports rich (six bare Python starts), so nothing does before
-something is drawn, and nothing that writes to a pipe.
+Each screen on a terminal is drawn through `rich_console`, which asks only `Console` what a stream
+can show. Importing this imports rich (six bare Python starts), so it is imported only to draw, and
+never to write to a pipe.
 
 Text from outside goes through `printable` or `command_line` first, then into a `Text`: never a bare
 str, never markup.
@@ -39,15 +39,15 @@ ROLES = {
     "strong": "bold",
     "faint": "dim",
 }
-"""Colours by what they mean; a word or a mark says it too. They are those of `text.ANSI`."""
+"""Colours by meaning; a word or a mark has the same meaning. They are those of `text.ANSI`."""
 MARKS = {"error": "✗", "warning": "!", "note": "·", "good": "✓", "hint": "→"}
 
 BLANK = "\ue000"
-"""A blank where no line is broken; `printable` lets no private character by."""
+"""A blank where no line is broken; `printable` passes no private character."""
 
 
 class _Stream:
-    """What rich writes to: a stream of our console, which never raises and knows its encoding."""
+    """The file for rich: a stream of `Console`, which never raises and knows its encoding."""
 
     def __init__(self, console: Console, name: Output) -> None:
         self._console, self._name = console, name
@@ -57,14 +57,14 @@ class _Stream:
         self._console.write(self._name, text.replace(BLANK, " "))
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Nothing is buffered."""
 
 
 def rich_console(console: Console, name: Output) -> RichConsole:
-    """Return how rich draws on a stream of ours, as wide as it is now.
+    """Return a console of rich for a stream, with its current width.
 
-    rich reads no environment: it takes ``FORCE_COLOR=0`` for "is a terminal", and sends bold and
-    dim where NO_COLOR is set.
+    rich reads no environment: it interprets ``FORCE_COLOR=0`` as "is a terminal", and sends bold
+    and dim if NO_COLOR is set.
     """
     file: IO[str] = _Stream(console, name)  # type: ignore[assignment]  # it only writes and flushes
     can_draw = console.can_draw(name)
@@ -80,25 +80,25 @@ def rich_console(console: Console, name: Output) -> RichConsole:
         markup=False,
         emoji=False,
         highlight=False,
-        legacy_windows=False,  # else it writes past our stream
+        legacy_windows=False,  # else it writes past `file`
         _environ={} if can_draw else {"TERM": "dumb"},
     )
 
 
 def draw(drawn: RichConsole, items: Iterable[RenderableType]) -> None:
-    """Print one below the other, in one write; what is too long runs on and is copied whole."""
+    """Print one below the other, in one write; long lines are not broken and are copied whole."""
     with drawn:
         for item in items:
             drawn.print(item, crop=False)
 
 
 def marked(text: str, style: str = "", *, typed: str = "") -> Text:
-    """Return `text` with what stands in backticks unbroken, and in the style `typed`.
+    """Return `text` with what is in backticks unbroken, and in the style `typed`.
 
-    That is ``"hint"`` where it can be typed, and nothing for a name.
+    That is ``"hint"`` for what can be typed, and empty for a name.
     """
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # one of them has no twin
+    if len(parts) % 2 == 0:  # unpaired backtick
         return Text(text, style)
     made = Text(style=style)
     for place, part in enumerate(parts):
@@ -110,11 +110,11 @@ def marked(text: str, style: str = "", *, typed: str = "") -> Text:
 
 
 class Hanging:
-    """A label and a text behind it, whose further lines stand below the text.
+    """A label and a text behind it, whose further lines are indented below the text.
 
     Args:
-        label: what the lines hang on, blanks behind it included; as wide as it is in ASCII where
-            the stream cannot say its characters.
+        label: the label with the blanks behind it; as wide as its ASCII form if the stream cannot
+            encode it.
         text: `marked` if it is a str.
         style: of the label.
         indent: blanks before it.
@@ -128,11 +128,11 @@ class Hanging:
         return self.lines(options.max_width, drawn.encoding)
 
     def lines(self, width: int, encoding: str) -> Iterator[Text]:
-        """Yield it line by line; none is broken again, even if a word is wider than `width`."""
-        label = spelled(Text(self.label, self.style), encoding)
+        """Yield its lines; none is broken again, even if a word is wider than `width`."""
+        label = encodable(Text(self.label, self.style), encoding)
         start = Text(" " * self.indent).append_text(label)
         hang = Text(" " * min(start.cell_len, width // 2))
-        text = spelled(self.text, encoding)
+        text = encodable(self.text, encoding)
         for place, line in enumerate(folded(text, width - start.cell_len)):
             whole = (hang if place else start) + line
             whole.no_wrap, whole.overflow = True, "ignore"
@@ -145,7 +145,7 @@ def lines_of(drawn: RichConsole, items: Iterable[Hanging]) -> list[Text]:
 
 
 def facts(pairs: Iterable[tuple[str, Text | str]], *, indent: int = 2) -> list[Hanging]:
-    """Return `key  value` lines with the values below each other; none without a value."""
+    """Return aligned `key  value` lines; none without a value."""
     told = [(key, value) for key, value in pairs if value]
     width = max((len(key) for key, _ in told), default=0) + 2
     return [Hanging(key.ljust(width), value, "faint", indent=indent) for key, value in told]
@@ -164,8 +164,8 @@ def folded(text: Text, width: int) -> list[Text]:
     return [*lines, text[start:]]
 
 
-def spelled(text: Text, encoding: str) -> Text:
-    """Return `text` as the stream will say it, so that it is measured as it is shown."""
+def encodable(text: Text, encoding: str) -> Text:
+    """Return `text` as the stream will encode it, so that it is measured as it is shown."""
     for char in set(text.plain) - {BLANK}:
         said = fitted(char, encoding).decode(encoding)
         if said != char:
@@ -175,8 +175,8 @@ def spelled(text: Text, encoding: str) -> Text:
 
 INDENTS = {"fact": 4, "more": 2, "hint": 2}
 """Blanks before a line of a report, by its role."""
-FOLDED, LEAST = 2, 12
-"""The one column of a table that is folded, or else the last, and its cells at least."""
+FOLDED, MIN_WIDTH = 2, 12
+"""The column of a table that is folded, else the last one, and its minimum width."""
 
 
 def draw_report(console: Console, name: Output, lines: Iterable[Line]) -> None:
@@ -184,7 +184,7 @@ def draw_report(console: Console, name: Output, lines: Iterable[Line]) -> None:
 
 
 def _drawn(lines: Iterable[Line]) -> Iterator[RenderableType]:
-    """Yield what draws the lines of a report; rows below each other are one table."""
+    """Yield renderables for the lines of a report; consecutive rows are one table."""
     for is_table, some in groupby(lines, lambda line: bool(line.cells)):
         if is_table:
             yield Rows(list(some))
@@ -197,9 +197,9 @@ def _drawn(lines: Iterable[Line]) -> Iterator[RenderableType]:
 
 
 class Rows:
-    """Rows of a report as a table, or where that has no room, each on lines of its own.
+    """Rows of a report as a table, or if that does not fit, each on lines of its own.
 
-    The last column is left out first, if there are more than three.
+    The last column is omitted first, if there are more than three.
     """
 
     def __init__(self, rows: Sequence[Line]) -> None:
@@ -207,7 +207,7 @@ class Rows:
 
     def __rich_console__(self, drawn: RichConsole, options: ConsoleOptions) -> RenderResult:
         rows = [
-            [spelled(_assembled(cell), drawn.encoding) for cell in row.cells] for row in self.rows
+            [encodable(_assembled(cell), drawn.encoding) for cell in row.cells] for row in self.rows
         ]
         columns = list(zip(*rows, strict=True))
         while len(columns) > FOLDED + 1 and not self._fits(columns, options.max_width):
@@ -221,10 +221,10 @@ class Rows:
             yield Hanging("", Text("  ").join(filter(None, more)), indent=self.indent + 2)
 
     def _fits(self, columns: Sequence[Sequence[Text]], room: int) -> bool:
-        """Say whether the column that is folded gets as much as it needs for that."""
+        """Return whether the folded column has its minimum width."""
         widths = [max(cell.cell_len for cell in column) for column in columns]
         folded = widths.pop(min(FOLDED, len(widths) - 1))
-        return room - self.indent - sum(width + 2 for width in widths) >= min(folded, LEAST)
+        return room - self.indent - sum(width + 2 for width in widths) >= min(folded, MIN_WIDTH)
 
     def _table(self, columns: Sequence[Sequence[Text]]) -> Table:
         from rich.table import Table  # a card has none

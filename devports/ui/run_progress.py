@@ -1,8 +1,8 @@
-"""What happens during a run, one line each, marked as ours among the server's own output. Pure.
+"""The events of a run, one line each, with a prefix among the server's own output. Pure.
 
-Some of the lines are read by VS Code: the matcher in `.vscode-template/tasks.json` waits for them.
-A background task that ends without those of a failure lets the debugger start all the same; with
-them, VS Code asks first. Those of a failure are not said outside VS Code, where nobody needs them.
+VS Code reads some of the lines: the matcher in `.vscode-template/tasks.json` waits for them. A
+background task that ends without those of a failure lets the debugger start all the same; with
+them, VS Code asks first. Those of a failure are printed in VS Code only.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 
 PREFIX = "devports: "
-STAYS = "its command must keep running in the foreground"
+MUST_STAY = "its command must keep running in the foreground"
 
 
 def event_line(event: recovery.RunEvent, config: str = "") -> str:
-    """Return the line of an event; `config`: the file that `--config` named, for hints in it."""
+    """Return the line of an event; `config`: the value of `--config`, for hints in it."""
     return PREFIX + run_event_text(event) + _in_another_terminal(event, config)
 
 
 def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
-    """Return how a person starts what is waited for, while it is; else empty."""
+    """Return the command that starts the awaited dependency, during the wait; else empty."""
     if not isinstance(event, recovery.WaitingForDependency) or not event.startable:
         return ""
-    from devports.core.hint import ours, text_of  # mostly there is none
+    from devports.core.hint import own_command, text_of  # rarely needed
 
-    return f"; run `{text_of(ours('run', event.dependency), config)}` in another terminal"
+    return f"; run `{text_of(own_command('run', event.dependency), config)}` in another terminal"
 
 
 def run_event_text(event: recovery.RunEvent) -> str:
@@ -60,11 +60,12 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return _lost(event)
         case recovery.Released(endpoint=endpoint):
             done = f"released the reservation of {endpoint}, which may have blocked it"
-            return f"`{service}` {_met(event)}: {done}; `{service}` keeps running{_or_never(event)}"
+            keeps = f"`{service}` keeps running{_or_never(event)}"
+            return f"`{service}` {_released(event)}: {done}; {keeps}"
         case recovery.BindRefused():
             return _refused(event)
         case recovery.HandoffFailed():
-            return f"`{service}` {_in_the_way(event)}; {WITHOUT}"
+            return f"`{service}` {_handoff_failed(event)}; {WITHOUT}"
         case recovery.EndedAlike():
             done = "exited the same way without the reservation"
             return f"`{service}` {done}; the port was not the cause"
@@ -74,14 +75,14 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
             moved = f"`{service}` moved into the background as {process_label(process)}"
-            return f"{moved}; stopping it ({STAYS})"
+            return f"{moved}; stopping it ({MUST_STAY})"
         case recovery.DetachedProcess(process=process):
             lives = "runs in its own session and is still running"
             return f"{process_label(process)}, which `{service}` started, {lives}"
         case recovery.PortChanged(declared=declared, used=used):
             return f"warning: `{service}` uses port {used}; port {declared} is in use"
         case recovery.WaitingForPreviousRun(pid=pid):
-            return f"waiting for the previous run of `{service}` (pid {pid}) to stop"
+            return f"waiting for the previous run of `{service}` (pid {pid}) to exit"
         case recovery.RecordFailed(why=why):
             lost = f"cannot register this run of `{service}` ({printable(why)})"
             return f"{lost}; a second run will not find it"
@@ -102,13 +103,13 @@ def run_event_text(event: recovery.RunEvent) -> str:
             unreachable(event)
 
 
-def wait_words(wait: recovery.WaitingForDependency) -> str:
-    """Return what is waited for, where how long is counted behind it."""
+def wait_text(wait: recovery.WaitingForDependency) -> str:
+    """Return what is waited for, to be followed by a counter."""
     return f"waiting for `{wait.dependency}` on {wait.endpoint}"
 
 
 def stopped_by(service: str, command: str) -> str:
-    """Return the line that says which command, with its pid, has told this run to stop."""
+    """Return the line that names the command, with its pid, which stopped this run."""
     return f"{PREFIX}`{service}` was told to stop by {printable(command, 200)}"
 
 
@@ -139,10 +140,10 @@ WHY = {
 
 
 def _refused(it: recovery.BindRefused) -> str:
-    """Return which other port was not to be had, and what can be done about it."""
+    """Return the other port that is in use, and what can be done about it."""
     holder = process_label(it.holder) if it.holder else ""
     if not it.errno:
-        held = f"is held by {holder}" if holder else "is held"
+        held = f"is in use by {holder}" if holder else "is in use"
         return f"{it.endpoint}, which the command of `{it.service}` names, {held}"
     why = WHY.get(it.errno) or errorcode.get(it.errno, f"error {it.errno}")
     line = f"a bind of {it.endpoint} by `{it.service}` was refused ({why})"
@@ -151,16 +152,16 @@ def _refused(it: recovery.BindRefused) -> str:
         line = f"{ended} its bind of {it.endpoint} was refused ({why})"
     if it.errno != EADDRINUSE:
         return line
-    has = f": {holder} has it" if holder else ""
+    has = f": {holder} uses it" if holder else ""
     port = it.endpoint.port
     declared = f"declare {port} in `ports` to let devports free it too"
     return f"{line}{has}; run `devports check {port}`, or {declared}"
 
 
-WITHOUT = 'to have it started so at once, set `handoff = "none"`'
+WITHOUT = 'to always start it like this, set `handoff = "none"`'
 
 
-def _in_the_way(it: recovery.HandoffFailed) -> str:
+def _handoff_failed(it: recovery.HandoffFailed) -> str:
     end = _END_BY_WAY[it.way]
     if it.waited:
         end = f"did not listen on its port within {it.waited:.0f} s"
@@ -176,8 +177,8 @@ _END_BY_WAY: dict[recovery.HandoffMode, str] = {
 }
 
 
-def _met(it: recovery.Released) -> str:
-    """Return why our hold was let go."""
+def _released(it: recovery.Released) -> str:
+    """Return why the reservation was released."""
     match it.why:
         case "line":
             return f"printed {_quoted(it.line)}"
@@ -208,7 +209,7 @@ def _elsewhere(it: recovery.ListeningElsewhere) -> str:
     line = f"listens on {it.there}; still waiting for {it.wanted}"
     if not it.advice:
         return line
-    write = f"; the command never says the port: write {it.advice}"
+    write = f"; the command does not name the port: write {it.advice}"
     return f"{line}{write}; Ctrl-C ends the wait"
 
 
@@ -238,13 +239,13 @@ def _lost(lost: recovery.PortLost) -> str:
 
 
 def end_text(service: str, ended: recovery.Ended, *, started: bool = True) -> str:
-    """Return the last line: what the exit code is and whose."""
+    """Return the last line: the exit code and its source."""
     if ended.source == "devports":
         done = "was stopped" if started else "was not started"
         return f"{PREFIX}`{service}` {done} (devports exit code {ended.code})"
     line = f"{PREFIX}`{service}` exited with code {ended.code}"
     if ended.reason == "ended-early":
-        line += ", before it was ready" + (f": {STAYS}" if ended.code == 0 else "")
+        line += ", before it was ready" + (f": {MUST_STAY}" if ended.code == 0 else "")
         if ended.code == 0 and ended.in_way:
             line += '; if it could not bind while devports held the port, set `handoff = "none"`'
     return line
@@ -261,36 +262,38 @@ def start_error(
     in_way: bool = False,
     advice: str = "",
 ) -> DevportsError:
-    """Return why a server was given up, from what was seen last and what it said.
+    """Return why a start failed, from the last facts and the output.
 
-    `in_way`: our hold may have been in its way. `advice`: what to write in its command, where that
-    never says the port.
+    `in_way`: whether the reservation may have blocked the server. `advice`: what to write in the
+    command, if it never names the port.
     """
-    from devports.core.hint import hint, ours
+    from devports.core.hint import hint, own_command
 
     name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
-        what = f"with status {status}" if status else "not at all"
-        facts.append(f"GET {service.ready.http} was answered {what}")
+        what = f"returned status {status}" if status else "got no response"
+        facts.append(f"GET {service.ready.http} {what}")
     if unsaid:
         facts.append(f'its output did not contain "{printable(service.ready.log, 120)}"')
     if failure is not None:
-        facts.append(f"it said: {printable(failure.line.strip(), 200)}")
+        facts.append(f"server output: {printable(failure.line.strip(), 200)}")
     if in_way and ended.reason == "not-ready" and seen is not None and not seen.has_any:
         facts.append("it did not bind while devports held the port, nor after that")
-    check = ours("check", str(service.spec.port))
-    hints: tuple[Advice, ...] = (hint("run ", check, " to see its holder"),)
+    check = own_command("check", str(service.spec.port))
+    hints: tuple[Advice, ...] = (hint("to see the holder, run ", check),)
     match ended.reason:
-        case "moved" if seen is not None:  # it went where its sockets were found
+        case "moved" if seen is not None:  # it listens where its sockets were found
             where = ", ".join(map(str, seen.elsewhere))
             message = f"`{name}` listens on {where} instead of {service.spec}"
-            hints = ("make it keep its port (vite: --strictPort), or declare the other port",)
+            hints = (
+                "make the server use its port (vite: `--strictPort`), or declare the other port",
+            )
             if advice:
-                hints = (f"its command never says the port: write {advice}",)
+                hints = (f"its command does not name the port: write {advice}",)
         case "port-shared":
             message = f"`{name}` and another server both listen on {service.spec} (SO_REUSEPORT)"
-            free = ours("free", str(service.spec))
-            hints = (hint("stop the other one: run ", free, ", then start again"),)
+            free = own_command("free", str(service.spec))
+            hints = (hint("to stop the other server, run ", free),)
         case "retries-exhausted":
             message = f"`{name}` lost {service.spec} in each of {service.attempts} starts"
         case _:
@@ -314,21 +317,21 @@ def _until_ready(
     unsaid: bool,
     in_way: bool,
 ) -> tuple[Advice, ...]:
-    """Return what may help a server that was not ready in time, by the most that was seen of it."""
-    from devports.core.hint import hint, ours
+    """Return hints for a server that was not ready within its timeout, by the facts."""
+    from devports.core.hint import hint, own_command
 
     name = service.name
     if status:
-        return (f"set `ready.http` of `{name}` to a path that answers below 400",)
+        return (f"set `ready.http` of `{name}` to a path that returns a status below 400",)
     if unsaid:
-        return (f"set `ready.log` of `{name}` to a text that it prints when it is ready",)
-    longer = f"if it needs longer, set `ready = {{ timeout = 120 }}` for `{name}`"
+        return (f"set `ready.log` of `{name}` to text that the server prints when it is ready",)
+    longer = f"if the server needs more time, set `ready = {{ timeout = 120 }}` for `{name}`"
     if seen is None or seen.owner is not None:
         return (longer,)
     if seen.bound:
-        return ("check its output above for an error", longer)
+        return ("check the server's output above for errors", longer)
     if seen.other_sockets:
-        who = hint("run ", ours("check", str(service.spec.port)), " to see its holder")
+        who = hint("to see the holder, run ", own_command("check", str(service.spec.port)))
         return (who, f'if `{name}` starts that process, set `ready = {{ owner = "any" }}`')
     once = f'if it tries to bind only once, set `handoff = "none"` for `{name}`'
     return (longer, once) if in_way else (longer,)
@@ -350,8 +353,11 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
 
 
 NOT_RUNNING = f"{PREFIX}not running"
-"""Said behind a failure. It ends the wait of a debugger, which then finds the failure: at the end
-of the process VS Code forgets the second failure in a row (WatchingProblemCollector.done)."""
+"""Printed after a failure. It ends the wait of a debugger, which then finds the failure.
+
+At the end of the process VS Code forgets the second failure in a row
+(WatchingProblemCollector.done).
+"""
 BY_SIGNAL = 128
 MEANINGS = {
     exitcodes.HELD: "its port is in use",
@@ -365,15 +371,15 @@ MEANINGS = {
 
 
 def start_line(service: str) -> str:
-    """Return the first line of a run, which comes before everything that may take time."""
+    """Return the first line of a run, before anything that may take time."""
     return f"{PREFIX}taking the port of `{printable(service, 80)}`"
 
 
 def ready_line(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
-    """Return the line behind the ready line, empty where there is nothing to say.
+    """Return the line behind the ready line, empty if there is none.
 
-    It has the address, for a click, where the server says none. VS Code gets it in any case: after
-    a reload of its window it does not find the ready line again if nothing follows.
+    It has the address, to click, if the server prints none. VS Code gets it always: after a reload
+    of its window it does not find the ready line again if nothing follows.
     """
     if ready.scheme:
         url = url_of(ready.endpoint.address, ready.endpoint.port, ready.scheme)
@@ -382,7 +388,7 @@ def ready_line(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
 
 
 def failure(message: str, file: str) -> str:
-    """Return all that is said of a failure, to be written at once: its line, then the end.
+    """Return the lines of a failure, to be written at once: its line, then the end.
 
     VS Code is to show `file`. With the end first, it would start the debugger.
     """
@@ -390,15 +396,15 @@ def failure(message: str, file: str) -> str:
 
 
 def one_line(error: DevportsError) -> str:
-    """Return what an error says in one line: for a configuration, its first problem too."""
+    """Return an error in one line: for a configuration, with its first problem."""
     reason = next((fact.rpartition("^")[2].strip() for fact in error.facts if "^" in fact), "")
     return f"{error.message}: {reason}" if reason else error.message
 
 
 def meaning(service: str, ended: recovery.Ended) -> str:
-    """Return how a run failed; empty for success, and for an end by a signal.
+    """Return how a run failed; empty for success, and for an exit by a signal.
 
-    Before it was ready those two are failures as well: a debugger that waits must not start.
+    Before it was ready both are failures as well: a waiting debugger must not start.
     """
     code = ended.code
     quiet = code == exitcodes.OK or code > BY_SIGNAL

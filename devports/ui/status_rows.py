@@ -1,7 +1,7 @@
-"""What `devports status` knows, as rows of words; and the form they have on a pipe. Pure.
+"""The result of `devports status` as rows of text, and their form on a pipe. Pure.
 
-A pipe gets every column, whole, with everything that names a line in the line itself, so that grep
-finds whole facts. A terminal gets the same rows from `status_table`.
+A pipe gets every column, unabridged, with everything that identifies a line in the line itself, so
+that grep finds whole facts. A terminal gets the same rows from `status_table`.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ SERVICE, ENDPOINT, VERDICT, HOLDER, PID, USER, UPTIME, FOLDER, URL = range(len(C
 
 
 class StatusPort(Frozen):
-    """One endpoint: what the machine shows, and what our own run has to do with it.
+    """One endpoint: the finding, and its relation to a run.
 
     Attributes:
-        finding: the verdict and the people.
-        stage: how far our run has come with it, empty where it has no part.
-        url: where it is served, if our run serves it.
-        run: the run that is, or was, in charge of it.
+        finding: the verdict and the holders.
+        stage: how far its run has come with it, empty without a run.
+        url: its URL, if its run serves it.
+        run: its live or dead run.
     """
 
     finding: Finding
@@ -62,13 +62,13 @@ class StatusEntry(Frozen):
     """A service, a bare port, or a listener that was found.
 
     Attributes:
-        service: its name; empty for a bare port, and for a listener of nobody's.
-        places: its endpoints; none where `error` says why.
-        role: what a listener there means. A `wanted` port is to be ours, on a `watched` one
-            somebody else's server belongs, of a `found` one nothing is expected.
-        text: what was typed for it.
+        service: its name; empty for a bare port, and for a listener of no service.
+        places: its endpoints; none if there is an `error`.
+        role: what a listener there means. A `wanted` port is for the server of its run, a `watched`
+            one for a server that devports does not start, of a `found` one nothing is expected.
+        text: the target as typed.
         address: as declared, for a row without an endpoint.
-        error: what kept it from being looked at.
+        error: why it could not be inspected.
     """
 
     service: str
@@ -87,7 +87,7 @@ class Section(Frozen):
     """Entries; under the name of their group, if they are one.
 
     Attributes:
-        folder: where they belong, if they are no group: that of their project.
+        folder: that of their project, if they are no group.
     """
 
     entries: tuple[StatusEntry, ...]
@@ -96,15 +96,15 @@ class Section(Frozen):
 
 
 class StatusRow(Frozen):
-    """One line of the table, in words.
+    """One line of the table, as text.
 
     Attributes:
-        cells: as many as there are COLUMNS.
+        cells: one for each of COLUMNS.
         style: of the verdict.
         first: whether the line above is of another service.
         mark: what has to differ for the line to count as changed; seconds do not.
-        title: of the group it is in, if it is in one.
-        root: the folder that a person knows it is about, as it is in the cells.
+        title: of its group, if it is in one.
+        root: the folder that the table is about, as it is in the cells.
     """
 
     cells: tuple[str, ...]
@@ -120,15 +120,15 @@ class StatusRow(Frozen):
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """What stays the same from one look to the next."""
+        """What identifies the row across updates."""
         return self.title, self.cells[SERVICE], self.cells[ENDPOINT]
 
     def gone(self) -> StatusRow:
-        """Return the row of an endpoint that is no longer there."""
-        return self.replace(cells=_filled(*self.cells[:VERDICT], "gone"))
+        """Return the row of an endpoint that no longer exists."""
+        return self.replace(cells=_padded(*self.cells[:VERDICT], "gone"))
 
 
-def _filled(*cells: str) -> tuple[str, ...]:
+def _padded(*cells: str) -> tuple[str, ...]:
     """Return the first cells of a row, and empty ones behind them."""
     return (*cells, *[""] * (len(COLUMNS) - len(cells)))
 
@@ -136,20 +136,18 @@ def _filled(*cells: str) -> tuple[str, ...]:
 def rows_of(
     sections: Iterable[Section], reader: DisplayContext, *, asked: bool = True
 ) -> list[StatusRow]:
-    """Return a row for every endpoint, and for what has none.
+    """Return a row for every endpoint, and for every entry without one.
 
-    Without the kernel having been `asked` to bind nothing is called free.
+    Unless the kernel was `asked` to bind, nothing is called free.
     """
     rows: list[StatusRow] = []
     for section in sections:
         group = section.group
-        process_name = title_of(group, reader) if group else ""
+        title = title_of(group, reader) if group else ""
         root = short_folder(group.folder if group else section.folder, reader)
         for entry in section.entries:
             found = [_row(entry, place, reader, asked=asked) for place in entry.places]
-            rows += [
-                row.replace(title=process_name, root=root) for row in found or [_broken(entry)]
-            ]
+            rows += [row.replace(title=title, root=root) for row in found or [_broken(entry)]]
     return rows
 
 
@@ -158,8 +156,8 @@ def _row(
 ) -> StatusRow:
     word, style = state(place, entry.role, asked=asked)
     names = (entry.label, str(place.finding.endpoint))
-    people = _people(place.finding.holding, reader)
-    cells = (*_filled(*names, word, *people)[:URL], printable(place.url))
+    people = _holder_cells(place.finding.holding, reader)
+    cells = (*_padded(*names, word, *people)[:URL], printable(place.url))
     mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
     return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
 
@@ -167,7 +165,7 @@ def _row(
 def _broken(entry: StatusEntry) -> StatusRow:
     word = entry.error.code.replace("-", " ") if entry.error else ""
     mark = (entry.label, printable(entry.address), word)
-    return StatusRow(_filled(*mark), "error", first=True, mark=mark)
+    return StatusRow(_padded(*mark), "error", first=True, mark=mark)
 
 
 STAGES: dict[Stage, State] = {
@@ -182,7 +180,7 @@ STAGES: dict[Stage, State] = {
 
 
 def state(place: StatusPort, role: Role, *, asked: bool) -> State:
-    """Return the word for an endpoint, and the style that says whether that is good."""
+    """Return the state of an endpoint, and its style."""
     verdict = place.finding.verdict
     if place.stage:
         return STAGES[place.stage]
@@ -201,25 +199,25 @@ def _style(verdict: Verdict, *, asked: bool) -> Style | None:
     return "note"
 
 
-def _people(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
+def _holder_cells(holding: HolderSearch, reader: DisplayContext) -> tuple[str, ...]:
     """Return holder, pid, user, uptime and folder, as far as they are known."""
     if not holding.holders:
-        return _unseen(holding.hidden[0]) if holding.hidden else ()
+        return _hidden_cells(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
     name = process_name(first) + (f" (+{more})" if more else "")
-    known = (user_of(first, reader), uptime(first, reader), short_folder(first.cwd, reader))
-    return (name, str(first.pid), *known)
+    up = uptime(first, reader).replace("less than ", "<")  # the column has no room for words
+    return (name, str(first.pid), user_of(first, reader), up, short_folder(first.cwd, reader))
 
 
-def _unseen(hidden: HiddenSocket) -> tuple[str, str, str]:
+def _hidden_cells(hidden: HiddenSocket) -> tuple[str, str, str]:
     """Return a unit, a likely pid, marked as a guess, and the user."""
     pids = [f"{process.pid}?" for process in hidden.likely[:1]]
     return unit_text(hidden) or "not visible", "".join(pids), printable(hidden.user, 40)
 
 
 def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
-    """Return the name of a group of listeners: its folder, and the branch that is checked out."""
+    """Return the title of a group of listeners: its folder and branch."""
     if group.kind == "system":
         return "system services"
     branch = f" ({printable(group.branch, 60)})" if group.branch else ""
@@ -227,10 +225,10 @@ def title_of(group: ListenerGroup, reader: DisplayContext) -> str:
 
 
 def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort, ...]:
-    """Give an address to what is served on the port of `spec`.
+    """Add a URL to the endpoints that are served on the port of `spec`.
 
-    The host as it was written, once, if everything it stands for is served; else each served
-    address its own: by the name a browser might reach somebody else.
+    The host as written, once, if all its addresses are served; else each served address its own: by
+    the name a browser might reach another server.
     """
     here = [place for place in places if place.finding.endpoint.port == spec.port]
     served = [place for place in here if place.stage == "serving"]
@@ -244,34 +242,34 @@ GAP = "  "
 """Between two columns."""
 
 
-def plain(rows: Sequence[StatusRow], look: OutputStyle) -> list[str]:
-    """Return columns for a pipe; what is empty is shown as ``-``. Titles become a column."""
+def plain(rows: Sequence[StatusRow], output: OutputStyle) -> list[str]:
+    """Return columns for a pipe; empty cells are shown as ``-``. Titles become a column."""
     named = any(row.title for row in rows)
     heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
     words = [(*row.cells, row.title) if named else row.cells for row in rows]
     lines = [heads, *(tuple(cell or "-" for cell in line) for line in words)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
     styles = [None, *(row.style for row in rows)]
-    return [_joined(*line, widths, look) for line in zip(lines, styles, strict=True)]
+    return [_joined(*line, widths, output) for line in zip(lines, styles, strict=True)]
 
 
 def _joined(
-    line: Sequence[str], style: Style | None, widths: Sequence[int], look: OutputStyle
+    line: Sequence[str], style: Style | None, widths: Sequence[int], output: OutputStyle
 ) -> str:
     """Return cells as one line; the verdict in its colour."""
     blanks = [" " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True)]
     shown = list(line)
     if style:
-        shown[VERDICT] = paint(line[VERDICT], style, look)
+        shown[VERDICT] = paint(line[VERDICT], style, output)
     return GAP.join(map("".join, zip(shown, blanks, strict=True))).rstrip(" ")
 
 
 def changed(
-    before: Sequence[StatusRow], after: Sequence[StatusRow], look: OutputStyle
+    before: Sequence[StatusRow], after: Sequence[StatusRow], output: OutputStyle
 ) -> list[str]:
-    """Return the lines of a pipe for what is new, other or gone. Passing seconds are no change."""
+    """Return the lines of a pipe for new, changed and gone rows. Elapsed seconds are no change."""
     known = {row.name: row.mark for row in before}
     now = {row.name for row in after}
     gone = [row.gone() for row in before if row.name not in now]
     fresh = [row for row in after if known.get(row.name) != row.mark]
-    return plain([*gone, *fresh], look)[1:]
+    return plain([*gone, *fresh], output)[1:]

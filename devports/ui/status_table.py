@@ -1,14 +1,15 @@
 """The table of `devports status` on a terminal, drawn by rich; `LiveTable` keeps it up to date.
 
-Service, endpoint, state and holder are always there: the last two fold at blanks, and where even
-that is too wide, each row is stacked lines. Further columns come as far as there is room.
+Service, endpoint, state and holder are always shown: the last two fold at blanks, and if even that
+is too wide, each row is stacked lines. Further columns follow as far as they fit.
 
-rich knows no columns of more and less worth, and cannot be asked what would fit. So the widths are
-worked out here; with widths of their own, the columns of all groups stand below each other.
+rich has no priorities of columns, and cannot be asked what would fit. So the widths are computed
+here; with fixed widths, the columns of all groups are aligned.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import groupby
 
@@ -22,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from devports.ui.processes import gap_text
-from devports.ui.rich_console import BLANK, Hanging, draw, rich_console, spelled
+from devports.ui.rich_console import BLANK, Hanging, draw, encodable, rich_console
 from devports.ui.status_rows import VERDICT
 from devports.ui.text import ending, has_links
 
@@ -42,17 +43,19 @@ if TYPE_CHECKING:
 
 ESSENTIAL = ("service", "endpoint", "state", "holder")
 OPTIONAL = ("user", "url", "up", "folder")
-"""What comes where there is room, what tells most first."""
+"""Columns that are shown if they fit, the most useful first."""
 ORDER = (*ESSENTIAL, "up", "user", "folder", "url")
 HEAD = {column: Text(column) for column in ORDER}
-LEAST = {"state": 10, "holder": 14, "folder": 14}
-"""Columns that may be narrower than their longest cell, and the least that is of use."""
+MIN_WIDTHS = {"state": 10, "holder": 14, "folder": 14}
+"""Columns that may be narrower than their longest cell, and their minimum width."""
 GAP = 2
 """Cells between two columns."""
-MANY = 5
-"""Rows from which on a last line counts them."""
+COUNT_FROM = 5
+"""Number of rows from which on a last line counts them."""
+TIME_LEFT = re.compile(r",? \d+ \w+$")
+"""The end of a state that lasts for a while: `free, lingering 43 s`."""
 SEVERITY = ("error", "note", "good", None)
-"""In which order they are counted."""
+"""The order in which they are counted."""
 
 
 def print_table(rows: Sequence[StatusRow], screen: Console) -> None:
@@ -64,24 +67,24 @@ def print_table(rows: Sequence[StatusRow], screen: Console) -> None:
 def table(
     rows: Sequence[StatusRow], drawn: RichConsole, *, links: bool = False
 ) -> list[RenderableType]:
-    """Return what is to be drawn, one below the other.
+    """Return the renderables, top to bottom.
 
-    `links`: whether addresses are to be clickable.
+    `links`: whether addresses are clickable.
     """
     told = [(row, cells_of(row, drawn.encoding, links=links)) for row in rows]
     widths = fitted_columns([cells for _, cells in told], drawn.width)
     items: list[RenderableType] = [_grid([], widths, drawn)] if widths else []
     for title, group in groupby(told, key=lambda each: each[0].title):
         if title:
-            head = spelled(Text(title, "strong", overflow="fold"), drawn.encoding)
+            head = encodable(Text(title, "strong", overflow="fold"), drawn.encoding)
             items += [*([Text()] if items else []), head]
         some = list(group)
         items += [_grid(some, widths, drawn)] if widths else _stacked(some, drawn.width)
-    return [*items, Text(), total(rows)] if len(rows) >= MANY else items
+    return [*items, Text(), total(rows)] if len(rows) >= COUNT_FROM else items
 
 
 def cells_of(row: StatusRow, encoding: str, *, links: bool) -> Cells:
-    """Return the cells of a row by their columns. You as the user are not named."""
+    """Return the cells of a row by column. The current user is not named."""
     name, endpoint, state, holder, pid, user, uptime, folder, url = row.cells
     host, colon, port = endpoint.rpartition(":")
     cells = {
@@ -91,29 +94,29 @@ def cells_of(row: StatusRow, encoding: str, *, links: bool) -> Cells:
         "holder": Text.assemble((holder, "strong"), " " * bool(pid), pid),
         "up": Text(uptime, "faint"),
         "user": Text("" if user == "you" else user, "warning"),
-        "folder": Text(_from(row.root, folder), "faint"),
+        "folder": Text(_relative(row.root, folder), "faint"),
         "url": Text(url, "hint"),
     }
     if links and url:
         for column in ("endpoint", "url"):
             cells[column].stylize(Style(link=url))
-    return {column: spelled(cell, encoding) for column, cell in cells.items()}
+    return {column: encodable(cell, encoding) for column, cell in cells.items()}
 
 
-def _from(root: str, folder: str) -> str:
-    """Return the way down from `root`, which needs no mention; another folder whole."""
+def _relative(root: str, folder: str) -> str:
+    """Return `folder` relative to `root`; another folder in full."""
     inside = root and (folder == root or folder.startswith(f"{root}/"))
     return folder[len(root) + 1 :] if inside else folder
 
 
 def fitted_columns(rows: Sequence[Cells], width: int) -> dict[str, int]:
-    """Return the columns to be shown and their widths; none if the essential ones have no room.
+    """Return the columns to show and their widths; none if the essential ones do not fit.
 
-    A column without content is left out. An essential one folds only where they do not fit whole;
-    what room is left goes to those that would fold or be cut.
+    A column without content is omitted. An essential one folds only if they do not all fit
+    unfolded; remaining room goes to those that would fold or be cut.
     """
-    full = _whole(rows)
-    least = {column: _least(column, rows, most) for column, most in full.items()}
+    full = _full_widths(rows)
+    least = {column: _min_width(column, rows, most) for column, most in full.items()}
     taken = [column for column in ESSENTIAL if column in full]
     if _sum(least, taken) > width:
         return {}
@@ -123,26 +126,26 @@ def fitted_columns(rows: Sequence[Cells], width: int) -> dict[str, int]:
         if column in full and _sum(least, [*taken, column]) <= width:
             taken.append(column)
     left = width - _sum(least, taken)
-    for column in filter(taken.__contains__, LEAST):
+    for column in filter(taken.__contains__, MIN_WIDTHS):
         more = min(left, full[column] - least[column])
         least[column] += more
         left -= more
     return {column: least[column] for column in ORDER if column in taken}
 
 
-def _whole(rows: Sequence[Cells]) -> dict[str, int]:
-    """Return the columns with content, and those that always are, with the width of all of it."""
+def _full_widths(rows: Sequence[Cells]) -> dict[str, int]:
+    """Return the columns with content, and the essential ones, with their full width."""
     wide = {column: max((row[column].cell_len for row in rows), default=0) for column in ORDER}
     always = ("endpoint", "state")
     return {c: max(most, len(c)) for c, most in wide.items() if most or c in always}
 
 
-def _least(column: str, rows: Sequence[Cells], most: int) -> int:
-    """Return how narrow a column may be: a path is cut, other words are not."""
-    if column not in LEAST:
+def _min_width(column: str, rows: Sequence[Cells], most: int) -> int:
+    """Return the minimum width of a column: a path is cut, other words are not."""
+    if column not in MIN_WIDTHS:
         return most
     words = [word for row in rows for word in row[column].plain.split() if column != "folder"]
-    return min(most, max(LEAST[column], *map(cell_len, words), 0))
+    return min(most, max(MIN_WIDTHS[column], *map(cell_len, words), 0))
 
 
 def _sum(widths: Mapping[str, int], columns: Sequence[str]) -> int:
@@ -154,13 +157,13 @@ def _grid(
 ) -> Table:
     """Return rows in columns; without any, the head of the table.
 
-    Of a long folder the end is shown, which tells most: folded it would fill the screen.
+    Of a long folder the end is shown: folded it would fill the screen.
     """
     made = Table(box=None, padding=0, show_header=not rows, header_style="faint")
     *_, last = widths
     for column, head in zip(widths, _spaced(HEAD, widths), strict=True):
         made.add_column(head, width=widths[column] + GAP * (column != last), overflow="fold")
-    mark = spelled(Text("…"), drawn.encoding).plain
+    mark = encodable(Text("…"), drawn.encoding).plain
     for row, cells in rows:
         folder = ending(cells["folder"].plain, widths.get("folder", 0), mark)
         shown = {**cells, "folder": Text(folder, "faint")}
@@ -180,7 +183,7 @@ def _spaced(cells: Cells, columns: Iterable[str]) -> list[Text | Padding]:
 
 
 def _stacked(rows: Sequence[tuple[StatusRow, Cells]], width: int) -> Iterator[Hanging]:
-    """Yield for each row a line about the endpoint, and one about whoever is there."""
+    """Yield for each row a line about the endpoint, and one about its holder."""
     for _, cells in rows:
         state = cells["state"] if cells["state"].cell_len > width else unbroken(cells["state"])
         named = [cell for cell in (cells["service"], cells["endpoint"], state) if cell]
@@ -190,18 +193,18 @@ def _stacked(rows: Sequence[tuple[StatusRow, Cells]], width: int) -> Iterator[Ha
 
 
 def unbroken(text: Text) -> Text:
-    """Return `text` as a piece that no line is broken in."""
+    """Return `text` without break opportunities."""
     made = text.copy()
     made.plain = text.plain.replace(" ", BLANK)
     return made
 
 
 def total(rows: Sequence[StatusRow]) -> Hanging:
-    """Return how many rows have which state: the worst first, what is free last.
+    """Return how many rows have which state: the worst first, free last.
 
-    Leftovers are one state, for however many seconds they are there.
+    Lingering is one state, for any number of seconds.
     """
-    states = Counter((row.style, row.cells[VERDICT].partition(" for ")[0]) for row in rows)
+    states = Counter((row.style, TIME_LEFT.sub("", row.cells[VERDICT])) for row in rows)
     order = sorted(states, key=lambda at: (at[1] == "free", SEVERITY.index(at[0]), -states[at]))
     counted = [
         unbroken(Text(f"{states[style, state]} {state}", style or "")) for style, state in order
@@ -210,14 +213,14 @@ def total(rows: Sequence[StatusRow]) -> Hanging:
 
 
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
-"""DECAWM: a name that the terminal finds wider than rich does must not push the others down."""
+"""DECAWM: a name wider on the terminal than rich computes must not shift the other lines."""
 
 
 class LiveTable:
-    """The table on the alternate screen, drawn whole and in place when there is something new.
+    """The table on the alternate screen, redrawn as a whole in place when there is a change.
 
-    What was on the terminal before comes back as it was. All frames have one console of rich: a
-    `Live` does not bear that it is exchanged.
+    The previous content of the terminal is restored. All frames share one console of rich: a `Live`
+    cannot exchange it.
     """
 
     def __init__(self, screen: Console, interval: float) -> None:
@@ -227,7 +230,7 @@ class LiveTable:
         self._shown: tuple[object, Sequence[StatusRow], Sequence[VisibilityGap]] = ((), (), ())
 
     def show(self, rows: Sequence[StatusRow], gaps: Sequence[VisibilityGap]) -> None:
-        """Draw, if rows, gaps or the size of the terminal are others than before."""
+        """Draw, if rows, gaps or the size of the terminal have changed."""
         size = (self._screen.width("stdout") or self._drawn.width, self._screen.height("stdout"))
         if self._shown == (size, rows, gaps):
             return
@@ -249,26 +252,26 @@ class LiveTable:
             self._screen.write("stdout", NO_WRAP)
         return self._live
 
-    def again(self) -> None:
-        """Draw everything again: after a resize the terminal may have moved it."""
+    def redraw(self) -> None:
+        """Redraw everything: a resize may have moved it."""
         _, rows, gaps = self._shown
         self._shown = ((), (), ())
         self.show(rows, gaps)
 
     def leave(self) -> None:
-        """Give the terminal back: its screen, cursor and wrapping. May be repeated."""
+        """Restore the terminal: its screen, cursor and wrapping. May be repeated."""
         if self._live is not None:
             self._live.stop()
             self._screen.write("stdout", WRAP)
             self._live = None
 
-    def last_words(self) -> None:
-        """Leave the last table behind, where the shell goes on."""
+    def print_last(self) -> None:
+        """Print the last table on the normal screen."""
         print_table(self._shown[1], self._screen)
 
 
 class _Cut:
-    """What is drawn one below the other, as far as the terminal is high enough."""
+    """Renderables one below the other, as far as they fit the height of the terminal."""
 
     def __init__(self, items: Sequence[RenderableType]) -> None:
         self._whole = Group(*items)

@@ -1,13 +1,12 @@
 """Lines of text: numbers and lists in words, widths and line breaks, colours and links. Pure.
 
-Links (OSC 8): no terminal can be asked for them, neither terminfo nor a query of its own knows
-them. So it is not asked, and not guessed either: only a terminal that says in the environment
-which one it is, and that is known to have links since that version, gets one. The address itself
-is written out wherever there is room, so who gets no link loses a click and nothing else.
+Links (OSC 8): support cannot be queried, neither through terminfo nor from the terminal. So a link
+is written only if the environment names a terminal that has supported links since that version. The
+address itself is written out wherever it fits, so without a link only the click is missing.
 
-iTerm2, VS Code, WezTerm and VTE with the versions of supports-hyperlinks (npm); the others as they
-say in their documentation. tmux passes links on since 3.4 and drops them before; GNU screen is not
-known to do either.
+iTerm2, VS Code, WezTerm and VTE with the versions of supports-hyperlinks (npm); the others
+according to their documentation. tmux passes links on since 3.4 and drops them before; GNU screen
+is not known to do either.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ ANSI = {
 class OutputStyle(Frozen):
     """What a stream can show. `width` in cells; None: a pipe, where no line is ever broken.
 
-    `config`: the file that commands of ours are to name, empty for the nearest; see `core.hint`.
+    `config`: the value of `--config`, which commands in hints name, empty for the nearest; see
+    `core.hint`.
     """
 
     colour: bool = False
@@ -50,7 +50,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
+    """Return a duration in its largest unit: `8 s`, `4 min`, `2 h`, `3 days`."""
     if seconds < 1:
         return "less than 1 s"
     if seconds < MINUTE:
@@ -63,12 +63,12 @@ def duration(seconds: float) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """Return a short length of time, in tenths of a second below ten."""
+    """Return a short duration, below 10 s in tenths."""
     return f"{max(seconds, 0.1):.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004
 
 
 def round_up(seconds: float) -> float:
-    """Return the full seconds that are enough to wait for `seconds`, at least one."""
+    """Return the number of full seconds to wait for `seconds`, at least one."""
     return max(1.0, -(-seconds // 1))
 
 
@@ -82,13 +82,13 @@ def join_words(words: Sequence[str], last: str = "and") -> str:
 
 
 def shortened(words: Sequence[str], most: int, rest: str = "{} more") -> list[str]:
-    """Return the first `most` words, and `rest` with the number of those that are left out."""
+    """Return the first `most` words, and `rest` with the number of the others."""
     left = len(words) - most
     return [*words[:most], *([rest.format(left)] if left > 0 else [])]
 
 
-def paint(text: str, style: Style, look: OutputStyle) -> str:
-    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if look.colour and text else text
+def paint(text: str, style: Style, output: OutputStyle) -> str:
+    return f"\x1b[{ANSI[style]}m{text}\x1b[0m" if output.colour and text else text
 
 
 def pad(text: str, width: int) -> str:
@@ -96,7 +96,7 @@ def pad(text: str, width: int) -> str:
 
 
 def ending(text: str, width: int, mark: str = "…") -> str:
-    """Return `text` in at most `width` cells: where it is longer, its end behind `mark`."""
+    """Return `text` in at most `width` cells: a longer one as its end behind `mark`."""
     if cells(text) <= width:
         return text
     start = len(text)
@@ -106,13 +106,13 @@ def ending(text: str, width: int, mark: str = "…") -> str:
 
 
 def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return `key  value` lines with the values below each other."""
+    """Return `key  value` lines with aligned values."""
     width = max((cells(key) for key, _ in pairs), default=0)
     return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
 
 
 def hang_of(line: str) -> int:
-    """Return the column where the value of a `key  value` line begins; else its own indent."""
+    """Return the column where the value of a `key  value` line begins; else its indent."""
     indent = len(line) - len(line.lstrip(" "))
     gap = line.find("  ", indent)
     return indent if gap < 0 else gap + len(line[gap:]) - len(line[gap:].lstrip(" "))
@@ -121,7 +121,7 @@ def hang_of(line: str) -> int:
 def wrap(line: str, width: int | None, hang: int | None = None) -> list[str]:
     """Break `line` at spaces, further lines indented by `hang` (default: `hang_of` the line).
 
-    What stands in backticks is a command or a name: it is never broken, whatever the width.
+    Text in backticks is a command or a name: it is never broken, whatever the width.
     """
     if width is None or cells(line) <= width:
         return [line]
@@ -138,7 +138,7 @@ def wrap(line: str, width: int | None, hang: int | None = None) -> list[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Split at single spaces, those between backticks left alone."""
+    """Split at single spaces outside backticks."""
     quoting, start = False, 0
     paired = text.count("`") % 2 == 0
     for place, char in enumerate(text):
@@ -151,7 +151,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "foot-extra", "contour")
-"""Terminals whose terminfo name is their own: those that had a name had links soon after."""
+"""Terminals with a terminfo name of their own: all versions with that name have links, nearly."""
 
 LAST_VERSION = 99999999
 """WezTerm's versions are dates."""
@@ -167,13 +167,13 @@ PROGRAMS = {
 VTE_SINCE = 5001
 """VTE 0.50.1 (GNOME Terminal and its relatives), as VTE_VERSION counts; 0.50.0 crashes on links."""
 KONSOLE_SINCE = 201200
-"""20.12, where links are off until its user wants them; until then it shows the text alone."""
+"""20.12, where links are off by default; until enabled it shows the text alone."""
 
 
 def has_links(env: Mapping[str, str]) -> bool:
-    """Say whether the terminal of this environment says that it has links.
+    """Return whether the environment names a terminal that has links.
 
-    FORCE_HYPERLINK decides where it is set: 0 is no, everything else is yes.
+    FORCE_HYPERLINK overrides: 0 is no, any other value is yes.
     """
     if force := env.get("FORCE_HYPERLINK"):
         return force != "0"
@@ -190,7 +190,7 @@ def has_links(env: Mapping[str, str]) -> bool:
 
 
 def in_vscode(env: Mapping[str, str]) -> bool:
-    """Say whether this is a terminal of VS Code, or of an editor made from it."""
+    """Return whether this is a terminal of VS Code, or of an editor made from it."""
     return env.get("TERM_PROGRAM") == "vscode"
 
 
@@ -205,5 +205,5 @@ def _number(digits: str) -> int:
 
 
 def url_of(host: str, port: int, scheme: str = "http") -> str:
-    """Return the address of a server; what is bound to a wildcard is reached as localhost."""
+    """Return the URL of a server; one bound to a wildcard is reached as localhost."""
     return f"{scheme}://{Endpoint('localhost' if host in WILDCARDS else host, port)}/"

@@ -1,7 +1,7 @@
-"""A wait on the screen: nothing at first, since most end at once, then one line that counts.
+"""A wait on the screen: nothing at first, since most end at once, then one line with a counter.
 
-The loop that waits moves it on, there is no thread: those and the signals of a run do not go
-together. The line is gone when the wait ends; what came of it is told by whoever waited.
+The waiting loop updates it; there is no thread, since threads and the signals of a run do not go
+together. The line is removed when the wait ends; the caller reports the result.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from devports.system import clock
-from devports.ui.console import SHOWN_AFTER
+from devports.ui.console import SHOW_AFTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
     from devports.ui.console import Console
 
-EVERY = 0.1
-"""Seconds between two drawings, which cost a hundredth of a core so."""
-AROUND = 6
-"""Cells of the spinner, of what stands for "…" in ASCII, and of the "^C" that a terminal echoes."""
+DRAW_EVERY = 0.1
+"""Seconds between two drawings, which cost a hundredth of a core at this rate."""
+RESERVED = 6
+"""Cells of the spinner, of the ASCII form of "…", and of the "^C" that a terminal echoes."""
 
 
 @contextmanager
 def waiting(
     console: Console, line: str, text: str, limit: float, *, waited: float = 0
 ) -> Iterator[Callable[[], None]]:
-    """Show a wait on stderr while it lasts; yields what its loop calls between two looks.
+    """Show a wait on stderr while it lasts; yields the function that its loop calls.
 
     Args:
-        console: where nothing can be drawn over, `line` is told once.
+        console: if nothing can be redrawn, `line` is written once.
         line: what is waited for, and how long.
-        text: the same without how long, which is counted behind it.
+        text: the same without the duration, which is counted behind it.
         limit: seconds that it may last from now on.
-        waited: seconds of it that have passed.
+        waited: seconds that have passed.
     """
     if not console.can_draw("stderr"):
         console.progress(f"devports: {line}")
@@ -51,12 +51,12 @@ def waiting(
 
 
 class _Line:
-    """The line: nothing until it is due, and then drawn anew whenever it is."""
+    """The line: nothing until it is due, then redrawn whenever it is."""
 
     def __init__(self, console: Console, text: str, limit: float, waited: float) -> None:
         self._console, self._text, self._limit = console, text, limit
         self._begun = clock.monotonic() - waited
-        self._due = SHOWN_AFTER
+        self._due = SHOW_AFTER
         self._live: Live | None = None
 
     def tick(self) -> None:
@@ -64,13 +64,13 @@ class _Line:
         elapsed = clock.monotonic() - self._begun
         if elapsed < self._due:
             return
-        self._due = elapsed + EVERY
+        self._due = elapsed + DRAW_EVERY
         if self._live is None:
             self._live = self._started()
         self._live.update(self._content(elapsed), refresh=True)
 
     def _started(self) -> Live:
-        from rich.live import Live  # only for a wait that lasts
+        from rich.live import Live  # only for a long wait
         from rich.spinner import Spinner
 
         from devports.ui.rich_console import rich_console
@@ -85,15 +85,15 @@ class _Line:
             redirect_stderr=False,
         )
         live.start()
-        drawn.show_cursor(True)  # who is stopped by Ctrl-Z or killed could not do it any more
+        drawn.show_cursor(True)  # a process stopped by Ctrl-Z or killed could not restore it
         return live
 
     def _content(self, elapsed: float) -> Spinner:
-        """Return the spinner, and behind it a text that is cut so that the line stays one."""
+        """Return the spinner and the text, cut to one line."""
         from devports.ui.rich_console import marked
 
         count = f"  {elapsed // 1:.0f} s of {max(self._limit, 1):.0f}"
-        room = (self._console.width("stderr") or 0) - len(count) - AROUND
+        room = (self._console.width("stderr") or 0) - len(count) - RESERVED
         line = marked(self._text)
         line.truncate(max(room, 0), overflow="ellipsis")
         self._spinner.update(text=line.append(count, "faint"))

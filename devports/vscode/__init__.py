@@ -1,6 +1,5 @@
-"""VS Code: tasks.json and launch.json as data, made from a template and merged with care. Pure.
+"""VS Code: tasks.json and launch.json as data, generated from a template and merged. Pure.
 
-Everything here takes texts and gives texts back; `commands.vscode` reads and
-`system.files` writes them. What VS Code makes of the files was seen in a real one:
-docs/vscode.md tells, and tests/vscode plays it again.
+Every function takes texts and returns texts; `commands.vscode` reads and `system.files` writes the
+files. The behaviour of VS Code was measured: docs/vscode.md describes it, tests/vscode repeats it.
 """

@@ -1,8 +1,8 @@
-"""What is wrong with tasks and launch configurations, ours or not. Pure.
+"""Mistakes in tasks and launch configurations, generated or not. Pure.
 
-VS Code's own schemas miss most of this, and VS Code says little: a matcher that cannot be used is
-dropped, and the debugger starts before the server. Each rule was seen in a real VS Code 1.139,
-or read in its source (docs/vscode.md). What an extension may add is never called unknown.
+VS Code's own schemas miss most of them, and VS Code reports little: an unusable matcher is dropped,
+and the debugger starts before the server. Each rule was seen in a real VS Code 1.139, or read in
+its source (docs/vscode.md). Entries that an extension may add are never unknown.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from devports.core.jsonc import Path
 
     Found: TypeAlias = tuple[str, Path, str]
-    """Code, where below the entry, and what is wrong with it."""
+    """Code, path below the entry, and the mistake."""
 
 
 NOT_RUNNING = "not running"
-"""What `endsPattern` has to know of the last line of a run that failed."""
+"""The text that `endsPattern` has to match in the last line of a failed run."""
 
 
 class LintFinding(Frozen):
-    """One thing that VS Code would stumble over. `line` and `column` count from 1.
+    """A mistake that VS Code does not accept. `line` and `column` count from 1.
 
     Attributes:
         code: kebab-case, the same in text, JSON, docs and tests.
         what: one line, names in backticks, no period.
         why: what VS Code does then.
-        ours: whether it is in what devports wrote.
+        generated: whether it is in a generated entry.
     """
 
     code: str
@@ -43,7 +43,7 @@ class LintFinding(Frozen):
     column: int
     what: str
     why: str = ""
-    ours: bool = False
+    generated: bool = False
 
 
 WHY = {
@@ -67,12 +67,12 @@ WHY = {
 def lint_tasks(
     path: str, text: str, waited: frozenset[str] = frozenset()
 ) -> tuple[LintFinding, ...]:
-    """Return what is wrong in a tasks.json, in the order of the file.
+    """Return the mistakes in a tasks.json, in the order of the file.
 
     Args:
         path: for messages.
         text: of the file.
-        waited: labels of tasks whose exit code decides about the start of a debugger.
+        waited: labels of tasks whose exit code decides whether a debugger starts.
     """
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
@@ -87,7 +87,7 @@ def lint_tasks(
 
 
 def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
-    """Return what is wrong in a launch.json; `labels` are those of the tasks there are."""
+    """Return the mistakes in a launch.json; `labels` are those of the existing tasks."""
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
         yield from _label(entry, entries, "name")
@@ -103,7 +103,7 @@ def waited_for(text: str) -> frozenset[str]:
 
 
 def labels_of(text: str) -> frozenset[str]:
-    """Return what tasks of a text can be called; none of one that cannot be read."""
+    """Return the labels of the tasks in a text; none of one that cannot be read."""
     return frozenset(name for each in _readable(text, "tasks") if (name := _name(each, "label")))
 
 
@@ -156,7 +156,7 @@ def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
 
 
 def _from_elsewhere(name: str) -> bool:
-    """Say whether a variable or an extension may stand behind the name: `npm: dev`."""
+    """Return whether a variable or an extension may provide the name: `npm: dev`."""
     return "${" in name or ": " in name
 
 
@@ -168,7 +168,7 @@ def _before_and_after(entry: Any, labels: frozenset[str]) -> Iterator[Found]:
 
 
 def _matchers(entry: Any) -> Iterator[tuple[Path, Any]]:
-    """Yield the matchers of a task that are written out, and where."""
+    """Yield the matchers of a task that are written out, with their paths."""
     given = entry.get("problemMatcher")
     if isinstance(given, list):
         yield from ((("problemMatcher", i), each) for i, each in enumerate(given))
@@ -188,7 +188,7 @@ def _background(entry: Any) -> Iterator[Found]:
 
 
 def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
-    if "base" in matcher:  # what is not written comes from a matcher that an extension names
+    if "base" in matcher:  # the rest comes from a matcher that an extension names
         return
     if not matcher.get("pattern"):
         yield "matcher-unusable", where, "the matcher has no `pattern`"
@@ -202,9 +202,9 @@ def _half_a_matcher(where: Path, matcher: Any) -> Iterator[Found]:
 
 
 def _unseen(entry: Any) -> Iterator[Found]:
-    """Find a run of devports whose matcher does not wait for the line behind a failure.
+    """Find a devports run whose matcher does not match the last line of a failure.
 
-    At the end of a process VS Code forgets the second failure in a row; at that line it does not.
+    At the exit of a process VS Code ignores the second failure in a row; at that line it does not.
     """
     words = entry.get("args")
     said = (entry.get("command"), *(words if isinstance(words, list) else ()))
@@ -245,7 +245,7 @@ def _habits(entry: Any) -> Iterator[Found]:
 
 
 def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
-    """Find a shell that ends well whatever happened, where somebody would have to know."""
+    """Find a shell that hides an exit code on which a debugger depends."""
     name, command = _name(entry, "label"), entry.get("command")
     if entry.get("type", "shell") != "shell" or not isinstance(command, str):
         return

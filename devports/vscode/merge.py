@@ -1,13 +1,13 @@
-"""What `devports vscode` would make of tasks.json and launch.json. Pure.
+"""The merge of `devports vscode` into tasks.json and launch.json. Pure.
 
-Everything that is not ours stays as it is, byte for byte. Ours is set key by key, so that comments
-and further keys inside it live. What a person made under a name of ours stays, and is told of. So
-do copies of ours. The second time nothing is left to do.
+Everything that is not generated stays as it is, byte for byte. A generated entry is set key by key,
+so that comments and further keys inside it stay. An entry of a person with a generated name stays,
+and is reported. So are copies of generated entries. A second merge changes nothing.
 
-Ours is what carries our mark, and nothing else: what an entry does only says which of ours it is.
-An entry of a launch.json without the mark is a person's. Two things are done to it, since a person
-asked for them: `prelaunch` adds a `preLaunchTask` where none is, and a name of ours that changes is
-followed.
+Generated is what carries the mark, and nothing else: what an entry does only tells which generated
+entry it is. An entry of a launch.json without the mark is a person's. It changes in two cases,
+which a person asked for: `prelaunch` adds a `preLaunchTask` where none is, and references to a
+renamed generated entry are updated.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ NAMED = ("preLaunchTask", "postDebugTask")
 
 
 class Note(Frozen):
-    """Something that a person has to decide.
+    """A decision for a person.
 
     Attributes:
         code: kebab-case, the same in text, JSON, docs and tests.
@@ -67,7 +67,7 @@ class Note(Frozen):
 
 
 class FileChange(Frozen):
-    """One file, before and after; `None`: it is not there, and need not be."""
+    """One file, before and after; `None`: it does not exist, and need not."""
 
     path: str
     before: str | None
@@ -79,16 +79,17 @@ class FileChange(Frozen):
 
     @property
     def state(self) -> Literal["current", "missing", "stale"]:
-        """What is the matter with it: `current`, `missing` or `stale`."""
+        """Its state: `current`, `missing` or `stale`."""
         if self.before == self.after:
             return "current"
         return "missing" if self.before is None else "stale"
 
 
 class Plan(Frozen):
-    """The files, and what a person has to decide.
+    """The files, and the decisions for a person.
 
-    `runs`: labels of the tasks that start a service. `debugs`: names of our launch configurations.
+    `runs`: labels of the tasks that start a service. `debugs`: names of generated launch
+    configurations.
     """
 
     files: tuple[FileChange, ...]
@@ -115,7 +116,7 @@ class BrokenFileError(DevportsError):
 
 
 class Merged(Frozen):
-    """A text after the merge, and what ours were called before and are called now."""
+    """A text after the merge, and the renamed generated entries, old name to new."""
 
     text: str
     renamed: dict[str, str]
@@ -123,14 +124,14 @@ class Merged(Frozen):
 
 
 class EntryKind(Frozen):
-    """What tells the entries of one list apart.
+    """The properties of one list.
 
     Attributes:
-        file: as messages call it.
+        file: its name in messages.
         key: of the list.
-        role: which of ours an entry of the file is; None for one that is not ours.
-        former: names that the entry of a role may have had: they tell it from its copies.
-        taken: what a person is told where a name of ours is another entry's.
+        role: returns the role of a generated entry; None for any other one.
+        former: returns the possible former names of a role's entry, which tell it from copies.
+        taken: the advice where a generated name belongs to another entry.
     """
 
     file: str
@@ -140,22 +141,22 @@ class EntryKind(Frozen):
     taken: Callable[[str], Note]
 
     def name(self, entry: Json) -> str:
-        """Return what a person calls an entry; empty where it has no name."""
+        """Return the name of an entry; empty where it has none."""
         return str(entry.get(NAMING[self.key], ""))
 
 
 class LaunchGoal(Frozen):
-    """What launch.json is brought to, and what has to be known of tasks.json for that.
+    """The wanted state of launch.json, and what has to be known of tasks.json for it.
 
     Attributes:
-        wanted: ours, as they should be, by list.
-        compounds: what compounds of ours are called, made or not.
-        roles: what each task of ours does, by its label, of before and of now.
-        now: labels of ours that are there now.
-        gone: labels of ours that were there before and are no longer.
-        renamed: labels of ours, old to new.
-        former: whether ours were written before launch configurations got their mark.
-        names: what the configuration of a role may have been called.
+        wanted: generated entries as they should be, by list.
+        compounds: the names of generated compounds, present or not.
+        roles: the role of each generated task, by its label, old and new.
+        now: labels of generated tasks that exist now.
+        gone: labels of generated tasks that existed before and no longer do.
+        renamed: labels of generated tasks, old to new.
+        former: whether the tasks were generated before launch configurations got their mark.
+        names: the possible former names of the configuration of a role.
     """
 
     wanted: Mapping[str, Sequence[GeneratedEntry]]
@@ -169,23 +170,23 @@ class LaunchGoal(Frozen):
 
 
 def plan(config: Config, template: Template, tasks: str | None, launch: str | None) -> Plan:
-    """Return what the files should be.
+    """Return the changes to both files.
 
     Args:
         config: a checked configuration.
-        template: what ours are made from.
-        tasks: the text of tasks.json; None: it is not there.
+        template: of the generated entries.
+        tasks: the text of tasks.json; None: it does not exist.
         launch: that of launch.json.
 
     Raises:
         BrokenFileError: one cannot be read; then none should be written.
-        DevportsError: it is read and makes no sense, or the template does not.
+        DevportsError: it has an unexpected structure, or the template has.
     """
     wanted = generate_tasks(config, template)
-    heirs = _heirs(tasks, wanted)
-    first = _planned_tasks(tasks, template, wanted, heirs)
+    renamed = _renamed_service(tasks, wanted)
+    first = _planned_tasks(tasks, template, wanted, renamed)
     wish = generate_launch(config, template)
-    goal = _goal(wish, tasks or "", first, heirs, template)
+    goal = _goal(wish, tasks or "", first, renamed, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
     starts = (task for task in wanted if task.role[0] == "run" and DEBUG_FLAG not in task.role)
@@ -195,12 +196,12 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
 
 
 def _started_from(text: str, skeleton: str, *keys: str) -> str:
-    """Return `text`; where it holds nothing yet, the skeleton behind its comments.
+    """Return `text`; where it has no value yet, the skeleton behind its comments.
 
     Args:
         text: of the file.
         skeleton: the template's text; its comments and version stay.
-        keys: of its lists, whose entries are left out.
+        keys: of its lists, whose entries are removed.
 
     Raises:
         JsoncError: the text cannot be read.
@@ -216,22 +217,19 @@ def _started_from(text: str, skeleton: str, *keys: str) -> str:
     return text + ("" if whole else jsonc.style_of(text).eol) + fresh
 
 
-# -- one list
-
-
 def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merged:
-    """Bring the entries of one list up to date; none is removed.
+    """Return the text with the entries of one list up to date; none is removed.
 
     Raises:
         JsoncError: the text cannot be read.
-        DevportsError: `editor-file-shape`: it does not have the list where it should.
+        DevportsError: `editor-file-shape`: the list is not where it should be.
     """
     text = _with_list(text, kind, needed=bool(wanted))
     renamed: dict[str, str] = {}
     notes: list[Note] = []
     fresh: list[object] = []
     entries = dict(entries_of(text, kind.key))
-    present = chosen(text, kind, {piece.role: piece.name for piece in wanted})
+    present = entries_by_role(text, kind, {piece.role: piece.name for piece in wanted})
     ours = {present.get(piece.role) for piece in wanted}
     others = {kind.name(each) for path, each in entries.items() if path not in ours}
     for piece in wanted:
@@ -250,8 +248,8 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
     return Merged(text, renamed, tuple(notes))
 
 
-def chosen(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
-    """Return where the one entry of each role is; the others of that role are copies.
+def entries_by_role(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
+    """Return the path of the one entry of each role; other entries of that role are copies.
 
     It is the one with the wanted name, or else with a former one, or else the first.
     """
@@ -284,7 +282,7 @@ def _misshapen(kind: EntryKind, why: str) -> DevportsError:
 
 
 def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
-    """Return that an entry of a person's has a name of ours; `advice` is how ours gets another."""
+    """Return the note on a person's entry with a generated name; `advice`: how to rename that."""
     return Note(
         "label-taken",
         f"`{file}` already has a {noun} `{name}` of yours; left unchanged",
@@ -292,16 +290,13 @@ def label_taken(file: str, noun: str, name: str, advice: str) -> Note:
     )
 
 
-# -- tasks.json
-
-
 def _planned_tasks(
     text: str | None,
     template: Template,
     wanted: Sequence[GeneratedEntry],
-    heirs: Mapping[str, str],
+    renamed: Mapping[str, str],
 ) -> Merged:
-    kind, roles = _task_kind(template, heirs), {task.role for task in wanted}
+    kind, roles = _task_kind(template, renamed), {task.role for task in wanted}
     try:
         start = _versioned(_started_from(text or "", template.tasks, "tasks"))
         found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
@@ -313,34 +308,34 @@ def _planned_tasks(
     return merged.replace(text=new)
 
 
-def _task_kind(template: Template, heirs: Mapping[str, str]) -> EntryKind:
+def _task_kind(template: Template, renamed: Mapping[str, str]) -> EntryKind:
     def role(entry: Json) -> Role | None:
-        return _heir(role_of(entry), heirs) if is_generated(entry) else None
+        return _current_role(role_of(entry), renamed) if is_generated(entry) else None
 
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
 
-    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", heirs), taken)
+    return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", renamed), taken)
 
 
 def _formerly(
-    template: Template, key: str, heirs: Mapping[str, str]
+    template: Template, key: str, renamed: Mapping[str, str]
 ) -> Callable[[Role], Sequence[str]]:
-    """Return what tells the names that an entry of a role may have had."""
+    """Return a function that lists the possible former names of a role's entry."""
 
     def former(role: Role) -> Sequence[str]:
         if not role[1:] or role[0] == "label":
             return ()
-        services = (role[1], *(old for old, new in heirs.items() if new == role[1]))
+        services = (role[1], *(old for old, new in renamed.items() if new == role[1]))
         return [old for each in services for old in names_of(template, key, each)]
 
     return former
 
 
-def _heirs(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
-    """Return the new name of a service that was renamed: one name went and one came."""
+def _renamed_service(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
+    """Return a renamed service, old name to new: exactly one name was removed and one added."""
     try:
-        had = _services(_own_labels(text or "").values())
+        had = _services(_generated_labels(text or "").values())
     except JsoncError:
         return {}
     wants = _services(task.role for task in wanted)
@@ -349,12 +344,12 @@ def _heirs(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]
 
 
 def _services(roles: Iterable[Role]) -> set[str]:
-    """Return the services that tasks are about."""
+    """Return the services of tasks."""
     return {role[1] for role in roles if role[1:] and role[0] != "label"}
 
 
-def _heir(role: Role, heirs: Mapping[str, str]) -> Role:
-    return (role[0], heirs.get(role[1], role[1]), *role[2:]) if role[1:] else role
+def _current_role(role: Role, renamed: Mapping[str, str]) -> Role:
+    return (role[0], renamed.get(role[1], role[1]), *role[2:]) if role[1:] else role
 
 
 def _versioned(text: str) -> str:
@@ -371,27 +366,27 @@ def _versioned(text: str) -> str:
     return text
 
 
-def _own_labels(text: str) -> dict[str, Role]:
-    """Return the labels of our tasks in a text that can be read, and what each does."""
+def _generated_labels(text: str) -> dict[str, Role]:
+    """Return the labels of generated tasks in a valid text, with their roles."""
     tasks = [each for _, each in entries_of(text, "tasks") if is_generated(each)]
     return {str(each.get("label")): role_of(each) for each in tasks}
 
 
 def programs_of(text: str) -> Iterator[tuple[str, Json]]:
-    """Yield label and body of each task of ours that starts something."""
+    """Yield label and body of each generated task that has a command."""
     for _, task in entries_of(text, "tasks"):
         if is_generated(task) and isinstance(task.get("command"), str) and task["command"].strip():
             yield str(task.get("label")), task
 
 
-def searched(task: Mapping[str, object], system: str, root: str, path: str) -> str:
-    """Return the PATH that a task gets: its own, with what VS Code would put in for variables.
+def task_path(task: Mapping[str, object], system: str, root: str, path: str) -> str:
+    """Return the PATH of a task, with the variables of VS Code replaced.
 
     Args:
         task: from tasks.json.
         system: the key of the part for one system: linux, osx or windows.
         root: of the project, the workspace folder.
-        path: that VS Code has itself.
+        path: that of VS Code itself.
     """
     for part in (task.get(system), task):
         own = inside(part, "options", "env", "PATH")
@@ -400,15 +395,12 @@ def searched(task: Mapping[str, object], system: str, root: str, path: str) -> s
     return path
 
 
-# -- launch.json
-
-
 def _goal(
-    wish: Launch, before: str, merged: Merged, heirs: Mapping[str, str], template: Template
+    wish: Launch, before: str, merged: Merged, renamed: Mapping[str, str], template: Template
 ) -> LaunchGoal:
-    """Return what launch.json is brought to; `before` and `merged`: tasks.json."""
-    had, now = _own_labels(before), _own_labels(merged.text)
-    roles = {label: _heir(role, heirs) for label, role in (had | now).items()}
+    """Return the wanted state of launch.json; `before` and `merged`: tasks.json."""
+    had, now = _generated_labels(before), _generated_labels(merged.text)
+    roles = {label: _current_role(role, renamed) for label, role in (had | now).items()}
     labels = {str(each.get("label")) for _, each in entries_of(merged.text, "tasks")}
     return LaunchGoal(
         wanted={
@@ -421,7 +413,7 @@ def _goal(
         gone=frozenset(had) - labels,
         renamed=merged.renamed,
         former=any(is_former(each) for _, each in entries_of(before, "tasks")),
-        names=_formerly(template, "configurations", heirs),
+        names=_formerly(template, "configurations", renamed),
     )
 
 
@@ -429,7 +421,7 @@ def _planned_launch(
     text: str | None, template: Template, wish: Launch, goal: LaunchGoal
 ) -> tuple[str | None, Sequence[Note]]:
     if text is None and not wish.configurations:
-        return None, [_absent(hook) for hook in wish.hooks]
+        return None, [_configuration_missing(hook) for hook in wish.hooks]
     try:
         start = _started_from(text or "", template.launch, *LISTS)
         return _launch_file(start, goal, wish.hooks)
@@ -440,14 +432,14 @@ def _planned_launch(
 def _launch_file(
     text: str, goal: LaunchGoal, hooks: Sequence[PrelaunchHook]
 ) -> tuple[str, list[Note]]:
-    """Return what launch.json should be, and what a person has to decide.
+    """Return the new text of launch.json, and the decisions for a person.
 
-    What was adopted gets no more than its mark, and nothing is removed where something was: it may
-    be taken for ours by mistake.
+    An adopted entry only gets the mark, and nothing is removed where entries were adopted: an entry
+    may be adopted by mistake.
     """
     text = jsonc.rename_references(text, LISTS, NAMED, goal.renamed)
     text, adopted, alike = _adopted(text, goal)
-    told, notes = {**_adrift(text, goal), **alike}, list[Note]()
+    told, notes = {**_marked_by_others(text, goal), **alike}, list[Note]()
     for key in LISTS:
         kind = _launch_kind(key, goal, told)
         if not adopted:
@@ -457,11 +449,11 @@ def _launch_file(
         text = jsonc.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
         notes += merged.notes
     names = {piece.name for key in LISTS for piece in goal.wanted[key]}
-    told = {**_adrift(text, goal), **alike}
+    told = {**_marked_by_others(text, goal), **alike}
     notes += [note for name, note in told.items() if name not in names]
-    notes += _left_behind(text, goal)
+    notes += _dangling_references(text, goal)
     for hook in hooks:
-        text, note = _hooked(text, hook)
+        text, note = _with_prelaunch(text, hook)
         notes += [note] if note else []
     return text, notes
 
@@ -471,7 +463,7 @@ def _piece(body: Json, roles: Mapping[str, Role]) -> GeneratedEntry:
 
 
 def _launch_role(entry: Json, roles: Mapping[str, Role]) -> Role:
-    """Return what an entry of ours is for: the role of the task it waits for, or else its name."""
+    """Return the role of a generated entry: that of the task it waits for, or else its name."""
     return roles.get(str(entry.get("preLaunchTask"))) or ("label", str(entry.get("name")))
 
 
@@ -489,16 +481,16 @@ def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryK
 
 
 def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
-    """Yield where those of ours are that nobody wants any more; copies of them stay."""
+    """Yield the paths of generated entries that are no longer wanted; copies of them stay."""
     roles = {piece.role: piece.name for piece in goal.wanted[kind.key]}
-    for role, path in chosen(text, kind, roles).items():
+    for role, path in entries_by_role(text, kind, roles).items():
         ours = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
         if ours and role not in roles:
             yield path
 
 
-def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
-    """Return by its name what is to be told of each entry with the mark that is none of ours."""
+def _marked_by_others(text: str, goal: LaunchGoal) -> dict[str, Note]:
+    """Return the notes on entries with the mark that are not generated, by name."""
     now = {label: role for label, role in goal.roles.items() if label in goal.now}
     notes = {}
     for key, roles in zip(LISTS, (now, {}), strict=True):
@@ -506,11 +498,11 @@ def _adrift(text: str, goal: LaunchGoal) -> dict[str, Note]:
         for _, entry in entries_of(text, key):
             if is_marked(entry) and _launch_role(entry, roles) not in known:
                 name = str(entry.get("name"))
-                notes[name] = _entry_adrift(NOUNS[key], name)
+                notes[name] = _note_marked_by_others(NOUNS[key], name)
     return notes
 
 
-def _entry_adrift(noun: str, name: str) -> Note:
+def _note_marked_by_others(noun: str, name: str) -> Note:
     return Note(
         "entry-adrift",
         f"`{LAUNCH}` has a {noun} `{name}` with the mark of devports for no service; "
@@ -519,8 +511,8 @@ def _entry_adrift(noun: str, name: str) -> Note:
     )
 
 
-def _left_behind(text: str, goal: LaunchGoal) -> Iterator[Note]:
-    """Tell of entries of a person's that name a task of ours which has gone."""
+def _dangling_references(text: str, goal: LaunchGoal) -> Iterator[Note]:
+    """Yield notes on a person's entries that refer to a removed generated task."""
     for _, entry in entries_of(text, *LISTS):
         for where in NAMED if not is_marked(entry) else ():
             task = entry.get(where)
@@ -533,16 +525,13 @@ def _left_behind(text: str, goal: LaunchGoal) -> Iterator[Note]:
                 )
 
 
-# -- entries from before there was a mark
-
-
 def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Note]]:
-    """Give the mark to what an earlier version has written, and only to that.
+    """Add the mark to what an earlier version has written, and only to that.
 
-    A file of this version has no entry of ours without it: there, somebody took it away.
+    A file of this version has no generated entry without it: there, a person removed it.
 
     Returns:
-        The text, the roles that got the mark, and by its name what looks like ours and did not.
+        The text, the roles that got the mark, and the notes on similar entries without it, by name.
     """
     roles: set[Role] = set()
     if not goal.former:
@@ -552,11 +541,11 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
             if (path := _made_before(text, key, piece, goal)) is not None:
                 text = jsonc.update(text, path, {"presentation": piece.body["presentation"]})
                 roles.add(piece.role)
-    return text, roles, dict(_alike(text, goal))
+    return text, roles, dict(_similar(text, goal))
 
 
 def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -> Path | None:
-    """Return where an entry is that has exactly the keys and values that were written for it."""
+    """Return the path of an entry that has exactly the keys and values that were written for it."""
     body = unmarked(piece.body)
     if key == "compounds":
         marked = [each for _, each in entries_of(text, LISTS[0]) if is_marked(each)]
@@ -568,7 +557,7 @@ def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -
 
 
 def _comparable(value: Any) -> Any:
-    """Return a value without what may differ: numbers of ports, the order of names."""
+    """Return a value without the parts that may differ: port numbers, the order of names."""
     if isinstance(value, list):
         return sorted(value, key=str)
     if not isinstance(value, dict):
@@ -576,24 +565,24 @@ def _comparable(value: Any) -> Any:
     return {k: 0 if k == "port" and type(v) is int else _comparable(v) for k, v in value.items()}
 
 
-def _alike(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
-    """Tell of what an earlier version took for its own, and this one does not."""
+def _similar(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
+    """Yield notes on entries that an earlier version treated as generated, unlike this one."""
     wanted, compounds = (goal.wanted[key] for key in LISTS)
     entries = [each for _, each in entries_of(text, LISTS[0]) if each.get("request") == "attach"]
     for piece in wanted:
         same_role = [each for each in entries if _launch_role(each, goal.roles) == piece.role]
         if same_role and not any(map(is_marked, same_role)):
             name = str(same_role[0].get("name"))
-            yield name, _look_alike(LISTS[0], name, piece.name)
+            yield name, _looks_similar(LISTS[0], name, piece.name)
     names = {piece.name for piece in wanted}
     for _, each in entries_of(text, LISTS[1]):
         name, members = str(each.get("name")), each.get("configurations")
         ours = isinstance(members, list) and any(m in names for m in map(str, members))
         if name in goal.compounds and ours and not is_marked(each):
-            yield name, _look_alike(LISTS[1], name, *(piece.name for piece in compounds))
+            yield name, _looks_similar(LISTS[1], name, *(piece.name for piece in compounds))
 
 
-def _look_alike(key: str, name: str, *wanted: str) -> Note:
+def _looks_similar(key: str, name: str, *wanted: str) -> Note:
     mark = f'"presentation": {{ "group": "{GROUP}" }}'
     mends = f"to let devports update it, add {mark}; otherwise rename it"
     return Note(
@@ -603,22 +592,19 @@ def _look_alike(key: str, name: str, *wanted: str) -> Note:
     )
 
 
-# -- what a person asked for
-
-
-def _hooked(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
-    """Let a configuration of the user's free the port first, where nothing comes first yet."""
+def _with_prelaunch(text: str, hook: PrelaunchHook) -> tuple[str, Note | None]:
+    """Add the task to a person's configuration that has no `preLaunchTask`; else return a note."""
     for path, entry in entries_of(text, *LISTS):
         if entry.get("name") == hook.name:
             now = entry.get("preLaunchTask")
             if now is None:
                 return jsonc.put(text, (*path, "preLaunchTask"), hook.task), None
             return text, None if now == hook.task else _proposal(hook, now)
-    return text, _absent(hook)
+    return text, _configuration_missing(hook)
 
 
-def _absent(hook: PrelaunchHook) -> Note:
-    """Return that there is no configuration which the task could come before."""
+def _configuration_missing(hook: PrelaunchHook) -> Note:
+    """Return the note on a missing configuration that the task should precede."""
     return Note(
         "configuration-missing",
         f"`{LAUNCH}` has no configuration `{hook.name}` (named in `prelaunch`)",
@@ -627,7 +613,7 @@ def _absent(hook: PrelaunchHook) -> Note:
 
 
 def _proposal(hook: PrelaunchHook, now: object) -> Note:
-    """Return how both tasks can come first: the one that is there, and ours before it."""
+    """Return the note on how both tasks can come first: the present one, and the generated one."""
     both: Json = {
         "label": f"Before {hook.name}",
         "dependsOn": [hook.task, now],

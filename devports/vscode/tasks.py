@@ -1,13 +1,13 @@
-"""What the configuration means for VS Code: tasks and launch configurations, as data. Pure.
+"""The tasks and launch configurations for VS Code, as data, from the configuration. Pure.
 
 Both are made from `.vscode-template/`. An entry that uses a placeholder of a service is made once
-for each service; one without, once. An entry whose placeholders have no value is left out:
+for each service; one without, once. An entry whose placeholders have no value is omitted:
 `{debugger}` has one only for a service that declares `vscode.debug`. A text that is nothing but a
 placeholder becomes its value, list or number.
 
-Entries of ours carry a mark, at a place where VS Code does not underline it. Which one a task is,
-is told by what its command does: so a label can be changed in the template, in the configuration
-or by renaming a service, and the same task is found again.
+Generated entries carry a mark, at a place where VS Code does not underline it. The role of a task
+follows from its command: the label can change in the template, in the configuration or with the
+name of a service, and the same task is found again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from devports.core.service import Config, Service
 
     Role: TypeAlias = tuple[str, ...]
-    """What a task does: the words behind `devports` in its command; or its label."""
+    """The role of a task: the words behind `devports` in its command; or its label."""
 
     Json: TypeAlias = dict[str, Any]
     Placeholders: TypeAlias = Mapping[str, object]
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 MARK = "(devports vscode)"
 """The mark of a task: the end of its `detail`."""
 GROUP = "devports"
-"""The mark of what is in launch.json: the `group` of its `presentation`. VS Code's schemas know it
-in configurations and in compounds; in its list, ours stand together."""
+"""The mark of an entry in launch.json: the `group` of its `presentation`. VS Code's schemas know it
+in configurations and in compounds; in its list, generated entries stand together."""
 PROGRAM = ("devports", "devports.exe")
 DEBUG_FLAG = "--debug"
 FORMER_END = "^devports: `[^`]+` is ready on "
-"""The `endsPattern` of the tasks that run a service, as it was until launch configurations got
-their mark. Such a file tells that ours have none yet. Kept until the end of 2027."""
+"""The `endsPattern` of run tasks before launch configurations got their mark. In such a file no
+launch configuration has it yet. Kept until the end of 2027."""
 
 NAMING = {"tasks": "label", "configurations": "name", "compounds": "name"}
-"""The key that holds the name of an entry, by list."""
+"""The key of the name of an entry, by list."""
 FOLDER = ".vscode-template"
 FILES = ("tasks.json", "launch.json")
 OF_SERVICE = ("service", "title", "debugger", "debugpy_port", "node_port")
@@ -54,11 +54,11 @@ OF_LABELS = ("run_task", "free_task", "debug_task")
 OF_ALL = ("all_runs", "all_order", "all_debugs")
 KNOWN = (*OF_SERVICE, *OF_LABELS, *OF_ALL)
 EXECUTED = ("command", "args", "options", "linux", "osx", "windows")
-"""Keys of a task that reach a shell: a service's name, which is restricted, may stand in them."""
+"""Keys of a task that reach a shell: only the restricted name of a service may stand in them."""
 
 
 class Template(Frozen):
-    """The texts of the two files, and the folder they came from, as messages call it."""
+    """The texts of the two files, and their folder, as messages name it."""
 
     tasks: str
     launch: str
@@ -66,7 +66,7 @@ class Template(Frozen):
 
 
 class GeneratedEntry(Frozen):
-    """One entry of ours as it should be: how it is recognised, its name, and all of it."""
+    """A generated entry as it should be: its role, its name, and its value."""
 
     role: Role
     name: str
@@ -74,19 +74,19 @@ class GeneratedEntry(Frozen):
 
 
 class PrelaunchHook(Frozen):
-    """A launch configuration of the user's, by name, and the task that is to come before it."""
+    """A person's launch configuration, by name, and the task that is to precede it."""
 
     name: str
     task: str
 
 
 class Launch(Frozen):
-    """What should be in launch.json.
+    """The wanted content of launch.json.
 
     Attributes:
-        configurations, compounds: ours, with the mark.
-        hooks: what is to come before configurations of the user's.
-        known: names that compounds of ours have where there are any.
+        configurations, compounds: generated, with the mark.
+        hooks: tasks that are to precede a person's configurations.
+        known: the names of generated compounds, whether wanted or not.
     """
 
     configurations: tuple[Json, ...] = ()
@@ -95,11 +95,8 @@ class Launch(Frozen):
     known: tuple[str, ...] = ()
 
 
-# -- what is ours
-
-
 def role_of(task: Mapping[str, object]) -> Role:
-    """Return what a task of ours does."""
+    """Return the role of a generated task."""
     command = task.get("command")
     words = command.split() if isinstance(command, str) else []
     names = [word.replace("\\", "/").rpartition("/")[2] for word in words]
@@ -108,55 +105,54 @@ def role_of(task: Mapping[str, object]) -> Role:
 
 
 def is_generated(task: object) -> bool:
-    """Say whether a task was made by us."""
+    """Return whether a task is generated: it has the mark."""
     detail = inside(task, "detail")
     return isinstance(detail, str) and detail.rstrip().endswith(MARK)
 
 
 def is_former(task: object) -> bool:
-    """Say whether a task of ours was written before launch configurations got their mark."""
+    """Return whether a task was generated before launch configurations got their mark."""
     end = inside(task, "problemMatcher", "background", "endsPattern")
     return bool(end == FORMER_END) and is_generated(task)
 
 
 def is_marked(entry: object) -> bool:
-    """Say whether an entry of a launch.json is from devports.
+    """Return whether an entry of a launch.json has the mark.
 
-    By a mark alone, since what it does is nothing that only ours would do: people write
-    configurations that attach behind a task of ours, and compounds of ours, by hand.
+    Only the mark counts, since people write the same by hand: configurations that attach after a
+    generated task, and compounds of generated ones.
     """
     return bool(inside(entry, "presentation", "group") == GROUP)
 
 
 def marked(entry: Json) -> Json:
-    """Return an entry with the mark; a template of one's own need not bring it."""
+    """Return an entry with the mark; a custom template need not contain it."""
     shown = entry.get("presentation")
     return entry | {"presentation": (shown if isinstance(shown, dict) else {}) | {"group": GROUP}}
 
 
 def unmarked(entry: Json) -> Json:
-    """Return an entry of ours as it was made before there was a mark."""
+    """Return a generated entry as it was made before the mark existed."""
     shown = {key: value for key, value in entry["presentation"].items() if key != "group"}
     rest = {key: value for key, value in entry.items() if key != "presentation"}
     return rest | ({"presentation": shown} if shown else {})
 
 
-# -- what there should be
-
-
 def generate_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, ...]:
-    """Return the tasks that there should be.
+    """Return the wanted tasks.
 
     Raises:
-        DevportsError: two would have one label, or the template is not right.
+        DevportsError: two would have one label, or the template is invalid.
     """
     values = values_of(config, template)
     common = {k: v for k, v in next(iter(values.values()), {}).items() if k in OF_ALL}
-    services = {service.name: service for service in concerned(config)}
+    services = {service.name: service for service in affected_services(config)}
     entries = template_entries(template, "tasks")
-    made = [_task(body, services.get(name)) for name, body in _made(entries, values, common)]
+    made = [
+        _task(body, services.get(name)) for name, body in _filled_entries(entries, values, common)
+    ]
     tasks = tuple(task for task in made if task is not None)
-    if twin := _twin([task.name for task in tasks]):
+    if twin := _duplicate_label([task.name for task in tasks]):
         raise DevportsError(
             "labels-collide",
             f"two tasks have the same label `{twin}`",
@@ -168,19 +164,19 @@ def generate_tasks(config: Config, template: Template) -> tuple[GeneratedEntry, 
 
 
 def generate_launch(config: Config, template: Template) -> Launch:
-    """Return what launch.json should hold.
+    """Return the wanted content of launch.json.
 
     Raises:
-        DevportsError: two configurations would have one name, or the template is not right.
+        DevportsError: two configurations would have one name, or the template is invalid.
     """
     values = values_of(config, template)
     found = template_entries(template, "configurations")
-    configurations = tuple(marked(body) for _, body in _made(found, values, {}))
+    configurations = tuple(marked(body) for _, body in _filled_entries(found, values, {}))
     names = [str(each.get("name")) for each in configurations]
     common: Placeholders = {"all_debugs": names} if len(names) > 1 else {}
     found = template_entries(template, "compounds")
-    compounds = tuple(marked(body) for _, body in _made(found, {}, common))
-    if twin := _twin([*names, *(str(each.get("name")) for each in compounds)]):
+    compounds = tuple(marked(body) for _, body in _filled_entries(found, {}, common))
+    if twin := _duplicate_label([*names, *(str(each.get("name")) for each in compounds)]):
         raise DevportsError(
             "labels-collide",
             f"two launch configurations have the same name `{twin}`",
@@ -190,10 +186,10 @@ def generate_launch(config: Config, template: Template) -> Launch:
     return Launch(configurations, compounds, tuple(_hooks(config, values)), known)
 
 
-def _made(
+def _filled_entries(
     entries: Sequence[Json], values: Mapping[str, Placeholders], common: Placeholders
 ) -> Iterator[tuple[str, Json]]:
-    """Yield entries filled, each with the name of its service; without one by `common` alone."""
+    """Yield filled entries, each with the name of its service; those without one from `common`."""
     for entry in entries:
         for name, mine in values.items() if of_service(entry) else (("", common),):
             with suppress(KeyError):
@@ -201,10 +197,10 @@ def _made(
 
 
 def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
-    """Return a task with its mark and label; None where devports would not do it."""
+    """Return a task with its mark and label; None where the service does not support it."""
     role, label = role_of(body), str(body.get("label", ""))
     if service is not None:
-        if not _possible(role, service):
+        if not _is_supported(role, service):
             return None
         label = service.vscode.task if _has_own_label(role, service) else label
     detail = str(body.get("detail", "")).strip()
@@ -212,22 +208,19 @@ def _task(body: Json, service: Service | None) -> GeneratedEntry | None:
     return GeneratedEntry(role, label, body | {"label": label, "detail": detail})
 
 
-def _twin(names: Sequence[str]) -> str | None:
+def _duplicate_label(names: Sequence[str]) -> str | None:
     return next((name for name in names if names.count(name) > 1), None)
 
 
 def _hooks(config: Config, values: Mapping[str, Placeholders]) -> Iterator[PrelaunchHook]:
-    for service in concerned(config):
+    for service in affected_services(config):
         task = values[service.name].get("free_task")
         for name in service.vscode.prelaunch if task else ():
             yield PrelaunchHook(name, str(task))
 
 
-# -- placeholders and their values
-
-
 def titles(services: Sequence[Service]) -> dict[str, str]:
-    """Return what a person calls each service: `my-api` is `My Api`, if no other is too."""
+    """Return the title of each service: `my-api` is `My Api`, if that is unique."""
     spoken = {service.name: title_of(service.name) for service in services}
     several = [title for title in spoken.values() if list(spoken.values()).count(title) > 1]
     return {name: name if title in several else title for name, title in spoken.items()}
@@ -238,7 +231,7 @@ def title_of(service: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in words)
 
 
-def concerned(config: Config) -> tuple[Service, ...]:
+def affected_services(config: Config) -> tuple[Service, ...]:
     """Return the services that have tasks: those that devports starts, or frees for VS Code."""
     return tuple(s for s in config.services if s.command or s.vscode.prelaunch)
 
@@ -246,9 +239,9 @@ def concerned(config: Config) -> tuple[Service, ...]:
 def values_of(config: Config, template: Template) -> dict[str, dict[str, object]]:
     """Return every placeholder that has a value, for each service that has tasks.
 
-    What the task that runs all is made of has one only where there are several.
+    Those of the task that runs all services have one only where there are several.
     """
-    services = concerned(config)
+    services = affected_services(config)
     spoken, names = titles(services), {service.name for service in services}
     entries = template_entries(template, "tasks")
     values = {each.name: _own(entries, each, spoken[each.name]) for each in services}
@@ -273,11 +266,11 @@ def _own(entries: Sequence[Json], service: Service, title: str) -> dict[str, obj
 
 
 def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeholders) -> str:
-    """Return the label that a task gets: the configuration's for the one that runs the service.
+    """Return the label of a task: that of the configuration for the one that runs the service.
 
     Empty if there is no such task for the service.
     """
-    if not _possible(role, service):
+    if not _is_supported(role, service):
         return ""
     if _has_own_label(role, service):
         return service.vscode.task
@@ -286,12 +279,12 @@ def _label(entries: Sequence[Json], role: Role, service: Service, values: Placeh
         for entry in entries
         if "{service}" in str(entry.get("command"))
     ]
-    made = _made(heads, {service.name: values}, {})
+    made = _filled_entries(heads, {service.name: values}, {})
     return next((str(head["label"]) for _, head in made if role_of(head) == role), "")
 
 
-def _possible(role: Role, service: Service) -> bool:
-    """Say whether devports would do it: a service without a command is never started."""
+def _is_supported(role: Role, service: Service) -> bool:
+    """Return whether the service supports the task: without a command it is never started."""
     debugs = DEBUG_FLAG not in role or bool(service.vscode.debug)
     return role[:1] != ("run",) or (bool(service.command) and debugs)
 
@@ -301,7 +294,7 @@ def _has_own_label(role: Role, service: Service) -> bool:
 
 
 def in_order(services: Sequence[Service]) -> list[Service]:
-    """Return the services, each behind those that it depends on; a checked config has no circle."""
+    """Return the services, each behind its dependencies; a checked config has no circle."""
     todo, done = list(services), []
     while todo:
         ready = next(
@@ -313,14 +306,11 @@ def in_order(services: Sequence[Service]) -> list[Service]:
     return done
 
 
-# -- the template
-
-
 def template_entries(template: Template, key: str) -> tuple[Json, ...]:
     """Return the entries of one list of a template: `tasks`, or one of those of launch.json.
 
     Raises:
-        DevportsError: the template is not right; every problem names its file.
+        DevportsError: the template is invalid; every problem names its file.
     """
     name, text = FILES[0], template.tasks
     if key != "tasks":
@@ -339,11 +329,11 @@ def template_entries(template: Template, key: str) -> tuple[Json, ...]:
 
 
 def _check(path: str, entry: Json) -> None:
-    for name in used(entry):
+    for name in placeholders_in(entry):
         if name not in KNOWN:
             raise _wrong(path, f"unknown placeholder `{{{name}}}`; known: {', '.join(KNOWN)}")
     shell = {key: value for key, value in entry.items() if key in EXECUTED}
-    for name in used(shell):
+    for name in placeholders_in(shell):
         if name != "service":
             raise _wrong(path, f"`{{{name}}}` must not reach a command, only `{{service}}` may")
 
@@ -352,22 +342,22 @@ def _wrong(path: str, fact: str) -> DevportsError:
     return DevportsError("template-wrong", f"`{path}` cannot be used", facts=(fact,))
 
 
-def used(value: object) -> Iterator[str]:
-    """Yield the placeholders in a value, at whatever depth."""
+def placeholders_in(value: object) -> Iterator[str]:
+    """Yield the placeholders in a value, at any depth."""
     if isinstance(value, str):
         yield from names_in(value)
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from used(each)
+            yield from placeholders_in(each)
 
 
 def names_of(template: Template, key: str, service: str) -> list[str]:
-    """Return what the entries of a service are called, as far as its name alone says it.
+    """Return the names of a service's entries, as far as its name alone determines them.
 
     Args:
         template: the template.
         key: of the list.
-        service: its name; the service itself may be gone.
+        service: its name; the service itself may be removed.
     """
     given = [str(entry.get(NAMING[key], "")) for entry in template_entries(template, key)]
     return [
@@ -379,8 +369,8 @@ def names_of(template: Template, key: str, service: str) -> list[str]:
 
 
 def of_service(entry: Json) -> bool:
-    """Say whether an entry is made for each service."""
-    return any(name in (*OF_SERVICE, *OF_LABELS) for name in used(entry))
+    """Return whether an entry is made for each service."""
+    return any(name in (*OF_SERVICE, *OF_LABELS) for name in placeholders_in(entry))
 
 
 def filled(value: Any, values: Placeholders) -> Any:

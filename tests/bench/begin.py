@@ -103,14 +103,14 @@ def memory() -> str:
         running = command.start("run", "zoo")
         eventually(lambda: running.said_ready, 20)
         rows.append(("**devports**, its server is ready", *memory_of(running.pid)))
-        rows.append(("its guard", *memory_of(guard_of(running.pid))))
+        rows.append(("its watchdog", *memory_of(guard_of(running.pid))))
         running.send(signal.SIGTERM)
         running.ends()
-    return markdown("MiB | resident (RSS) | share of it (PSS) | its alone (dirty)", rows)
+    return markdown("MiB | resident (RSS) | share of it (PSS) | private (dirty)", rows)
 
 
 def report(rounds: int = 15) -> Section:
-    return Section("The start of a server", f"{start_up(rounds)}\n\n{memory()}")
+    return Section("Starting a server", f"{start_up(rounds)}\n\n{memory()}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def scripts(rounds: int) -> str:
 
 
 def report(rounds: int = 15) -> Section:
-    return Section("Looks", "\n\n".join([*looks(rounds), projects(rounds), scripts(rounds)]))
+    return Section("Checks", "\n\n".join([*looks(rounds), projects(rounds), scripts(rounds)]))
 
 
 if __name__ == "__main__":

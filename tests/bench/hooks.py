@@ -43,9 +43,7 @@ def report(rounds: int = 21) -> pairs.Section:
             tables.append(pairs.table(jobs).splitlines())
         asks.close()
     rows = [line for table in tables for line in table[2:]]
-    return pairs.Section(
-        "The price of a hook that is not needed", "\n".join([*tables[0][:2], *rows])
-    )
+    return pairs.Section("Cost of an unused hook", "\n".join([*tables[0][:2], *rows]))
 
 
 if __name__ == "__main__":

@@ -21,22 +21,21 @@ IMAGES = os.path.join(ROOT, "docs", "images")
 INTRODUCTION = """\
 # How fast devports is
 
-Everything on this page is written by one command, so that it can be measured again:
+One command writes everything on this page, so that the measurements can be repeated:
 
 <!-- not tried: it measures for ten minutes -->
 ```sh
 python -m tests.bench --docs
 ```
 
-What is compared runs side by side, in turn: A B C, A B C. A machine that is busy with something
-else slows a whole round down, so **the ratio within a round is the result** and milliseconds are
-there for scale. Where nothing else is said, the ratio is to the first row. devports is measured as
-it is installed: a wheel, in an environment of its own, by the newest pip. Nothing here passes or
-fails.
+The candidates run in turn: A B C, A B C. Other load on the machine slows a whole round down, so
+**the ratio within a round is the result**, and milliseconds show the scale. If not stated
+otherwise, the ratio is to the first row. devports is measured as it is installed: a wheel, in its
+own environment, by the newest pip. Nothing here passes or fails.
 
-Where a table compares tools, they do not all see the same: `lsof`, `fuser`, `ss` and psutil show
-nothing of a socket that is bound and does not listen, which stops a server from starting all the
-same; and of the tools only devports tries the bind.
+The tools in a table do not all see the same: `lsof`, `fuser`, `ss` and psutil do not show a socket
+that is bound and not listening, although it can make a server fail; and of these tools only
+devports tries the bind.
 """
 
 

@@ -55,7 +55,7 @@ def installed(port: int) -> Iterator[Job]:
     for name, argv in words.items():
         if shutil.which(argv[0]):
             yield Job(name, argv)
-    scripts = {"fkill-cli (npm), its look": FKILL, "kill-port (npm), its look": KILL_PORT}
+    scripts = {"fkill-cli (npm), its check": FKILL, "kill-port (npm), its look": KILL_PORT}
     for (name, script), module in zip(scripts.items(), ("pid-port", "shell-exec"), strict=True):
         if os.path.isdir(f"{modules}/{module}") and shutil.which("node"):
             yield Job(name, ["node", "-e", script.format(modules=modules, port=port)])

@@ -33,13 +33,13 @@ SCREENS = {
 }
 HELD = 7
 CROWDED = {f"`devports doctor` with {HELD} held ports": ("doctor",)}
-"""The same where so many services find their ports held."""
+"""The same in a project in which so many ports are held."""
 WORDS = """\
-A terminal is drawn on by rich, which is loaded for that alone; a pipe gets plain text. The
-questions are questionary's, answered with no by a key; on a pipe that is the answer at once."""
+rich draws on a terminal and is loaded only for that; a pipe gets plain text. questionary asks the
+questions; a key answers no. On a pipe the answer is no without a question."""
 ASKED = b"no, leave it running"
 AGAIN = 0.02
-"""Seconds until a key is sent again: what is typed before a question is drawn does not count."""
+"""Seconds until the key is sent again: keys sent before the question is drawn do not count."""
 PEAK = """
 import sys
 if sys.argv[1:] != ["-c", "pass"]:

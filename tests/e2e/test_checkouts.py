@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -298,7 +299,7 @@ def test_dry_run_says_what_yes_would_not_end(stage: Stage) -> None:
         stage.here("free", "web", "--dry-run"),
         stage.here("free", "web", "--dry-run", "--yes"),
     )
-    assert "would be stopped with SIGTERM, after asking" in asking.out
+    assert re.search(r"would stop `.+` \(pid \d+\) with SIGTERM, after asking", asking.out)
     assert "which `--yes` does not cover" in refused.out
     assert who.alive
 
@@ -359,7 +360,7 @@ def test_another_port_is_the_way_beside_it(stage: Stage, on_terminal: OnTerminal
     who = stage.run(stage.there)
     terminal = on_terminal("run", "web", size=(40, 250))
     terminal.answer("p")
-    terminal.expect("is taken")
+    terminal.expect(f"port {stage.port} is in use")
     assert who.alive
 
 

@@ -240,7 +240,7 @@ def test_details_come_back_to_the_list_with_no_pointed_at(
     terminal = on_terminal("free", "web")
     terminal.point("d")
     terminal.send(ENTER)
-    terminal.expect("on yes")
+    terminal.expect("if you answer yes")
     assert terminal.asked().pointed == "n"
     terminal.answer(ENTER)
     declined(terminal, holder)
@@ -254,7 +254,7 @@ def test_details_are_shown_page_by_page(holder: Actor, on_terminal: OnTerminal) 
         if not any("details" in row for row in rows):
             break
         assert re.fullmatch(r"   d  more details \(\d+ lines?\)", rows[2])
-    assert "on yes" in terminal.screen()
+    assert "if you answer yes" in terminal.screen()
     terminal.answer("n")
     declined(terminal, holder)
     shown = [line.strip() for line in terminal.screen().splitlines()]
@@ -395,5 +395,5 @@ def test_a_dumb_terminal_is_no_person(holder: Actor, on_terminal: OnTerminal) ->
     terminal = on_terminal("run", "web", env={"TERM": "dumb"})
     terminal.send("y\r")
     declined(terminal, holder)
-    assert "run `devports free web --yes`" in terminal.screen()
+    assert "to stop it without asking, run `devports free web --yes`" in terminal.screen()
     assert b"\x1b" not in terminal.bytes

@@ -250,7 +250,7 @@ def test_on_conflict_next_takes_another_port_and_says_so(
 def test_details_are_shown_before_the_answer(holder: Actor, on_terminal: OnTerminal) -> None:
     terminal = on_terminal("free", "web")
     terminal.answer("d")
-    terminal.expect("on yes")
+    terminal.expect("if you answer yes")
     terminal.expect(f"SIGTERM to {holder.pid}")
     assert holder.alive
     terminal.answer("n")
@@ -265,7 +265,7 @@ def test_another_port_is_taken_on_request(
     terminal = on_terminal("run", "web")
     terminal.expect(f"on the next free port after {port}")
     terminal.answer("p")
-    terminal.expect(f"port {port} is taken")
+    terminal.expect(f"port {port} is in use")
     eventually(lambda: tables.listening_pids(port + 2))  # the neighbour has port + 1
     assert holder.alive
     terminal.ctrl_c()
@@ -280,7 +280,7 @@ def test_clients_are_counted_before_and_named_as_left_alone_after(
     terminal = on_terminal("free", "web")
     terminal.expect("connected")
     terminal.answer("y")
-    terminal.expect(f"(pid {client.pid}), client")
+    terminal.expect(f"(pid {client.pid}) (client)")
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert client.alive
 
@@ -292,7 +292,7 @@ def test_the_time_until_sigkill_can_be_chosen(
     deaf = zoo("stubborn", port)
     done = devports("free", port, "--yes", *words)
     assert done.code == exitcodes.OK, done
-    assert "SIGTERM and SIGKILL sent" in done.err
+    assert "with SIGTERM and SIGKILL; the port is free after" in done.err
     deaf.gone()
 
 
@@ -311,6 +311,6 @@ def test_on_conflict_fail_asks_nobody_to_take_over_either(
     running.says("is ready on")
     terminal = on_terminal("run", "web")
     assert terminal.exit_code() == exitcodes.ALREADY_RUNNING, terminal.screen()
-    assert "start here?" not in terminal.screen()
+    assert "stop it and start it here?" not in terminal.screen()
     assert not terminal.asks
     assert not running.ended

@@ -154,7 +154,11 @@ def test_node_listens_for_a_debugger_on_the_declared_port(
 REFUSED = [
     pytest.param({}, "declares no debugger", id="none is declared"),
     pytest.param({"command": "npm run dev"}, "`npm` starts several programs", id="npm"),
-    pytest.param({"command": "node x", "shell": True}, "a shell takes the command apart", id="sh"),
+    pytest.param(
+        {"command": "node x", "shell": True},
+        "with `shell = true` devports cannot add the debugger",
+        id="sh",
+    ),
 ]
 
 

@@ -74,7 +74,7 @@ def test_a_healthy_project_gets_three_lines(project: Project, clean: Command) ->
     done = clean("doctor")
     assert done.code == exitcodes.OK, done
     assert len(done.out.splitlines()) == 3, done
-    assert done.out.splitlines()[0] == f"{project.config}: 1 service on 1 address"
+    assert done.out.splitlines()[0] == f"checked {project.config}: 1 service on 1 address"
     assert done.out.splitlines()[2] == "no problems found"
     assert done.err == ""
 
@@ -164,7 +164,10 @@ def test_the_seconds_of_leftovers_are_told(port: int, zoo: Zoo, devports: Comman
     zoo("time_wait_maker", port, "--no-reuse").gone()
     (problem,) = problems(devports)
     assert "TIME_WAIT" in problem["message"]
-    assert re.search(r"gone in \d+ (s|min)\. Until then no server can start", problem["message"])
+    assert re.search(
+        r"lingering for another \d+ (s|min) \(.+\); no server can bind it until then",
+        problem["message"],
+    )
 
 
 @NEEDS_IPV6
@@ -314,7 +317,7 @@ def test_a_watched_port_is_only_good_to_know(
 def test_without_a_configuration_the_machine_is_examined(devports: Command) -> None:
     done = devports("doctor")
     assert done.code == exitcodes.OK, done
-    assert done.out.startswith("no `devports.toml` here or above")
+    assert done.out.startswith("no `devports.toml` found; checked this machine only")
 
 
 def test_a_named_configuration_that_is_not_there_is_a_problem(devports: Command) -> None:

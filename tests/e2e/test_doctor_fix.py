@@ -91,7 +91,11 @@ def test_no_changes_nothing(
     os.chmod(env, 0o666)
     holder = zoo("listener", port)
     terminal = on_terminal("doctor", "--fix")
-    for words in ("the right to write it", f"(pid {holder.pid}): stop it?", "write `.vscode/"):
+    for words in (
+        "remove write permission for other users?",
+        f"(pid {holder.pid}): stop it?",
+        "write `.vscode/",
+    ):
         terminal.expect(words)
         terminal.answer(keys)
     assert terminal.exit_code() == exitcodes.NO, terminal.screen()
@@ -99,7 +103,7 @@ def test_no_changes_nothing(
     assert mode(env) == 0o666
     assert not os.path.exists(os.path.join(project.folder, ".vscode"))
     shown = " ".join(terminal.screen().split())  # wherever its lines were broken
-    for words in ("can be written by any user", "is held by", "tasks.json` is missing"):
+    for words in ("can be written by any user", "is in use by", "tasks.json` is missing"):
         assert words in shown
 
 
@@ -186,7 +190,7 @@ def test_what_nobody_can_mend_for_you_has_its_hint(
 
 @pytest.mark.usefixtures("web")
 def test_a_healthy_project_gets_three_lines_and_no_question(on_terminal: OnTerminal) -> None:
-    terminal = on_terminal("doctor", "--fix")
+    terminal = on_terminal("doctor", "--fix", size=(24, 250))
     assert terminal.exit_code() == exitcodes.OK, terminal.screen()
     assert len(terminal.screen().splitlines()) == 3
 

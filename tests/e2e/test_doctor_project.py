@@ -142,7 +142,7 @@ def test_a_command_that_wants_a_shell(port: int, project: Project, clean: Comman
     said = clean("validate")
     assert said.code == exitcodes.OK, said
     assert "warning: the command of `web` contains `|`, but runs without a shell" in said.err
-    assert said.out.endswith("is valid: 1 service\n")
+    assert said.out.endswith("is valid (1 service)\n")
 
 
 def test_a_virtual_environment_that_is_not_there(

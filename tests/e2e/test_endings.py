@@ -158,7 +158,7 @@ def test_a_server_in_a_session_of_its_own_is_told_to_end(
     running.says("starts")
     running.send(signal.SIGTERM)
     assert running.ends() == 143, running.err
-    assert "could not be ended" not in running.err
+    assert "could not stop `web`" not in running.err
 
 
 def test_a_server_that_goes_into_the_background_is_named_and_not_left(

@@ -111,7 +111,9 @@ def test_a_run_that_is_not_in_charge_ends_in_words_and_in_the_file(
     running.says("is ready on")
     done = devports("run", "web", "--events", "events.jsonl")
     assert done.code == exitcodes.ALREADY_RUNNING, done
-    assert done.err.splitlines()[-1].startswith("devports: `web` was not started: exit code 96")
+    assert done.err.splitlines()[-1].startswith(
+        "devports: `web` was not started (devports exit code 96)"
+    )
     (ended,) = events(project)
     assert (ended["event"], ended["exit_code"], ended["reason"]) == ("ended", 96, "run-in-charge")
     running.send(signal.SIGTERM)
@@ -125,7 +127,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_starts(
     project.service("web", port, ["touch", "started"])
     done = devports("run", "web", "--events", path)
     assert done.code == exitcodes.USAGE, done
-    assert "cannot be written" in done.err
+    assert f"cannot write events to `{path}`: " in done.err
     assert not os.path.exists(os.path.join(project.folder, "started"))
 
 
@@ -167,5 +169,6 @@ def test_what_never_becomes_ready_is_given_up(
     project.zoo("web", "listener", port, depends_on=["db"])
     done = devports("run", "web")
     assert done.code == exitcodes.NOT_READY, done
-    assert "`db`, which `web` depends on, was not ready" in done.err
+    missing = f"`db` is not ready on 127.0.0.1:{port + 1} after 0.3 s (required by `web`)"
+    assert missing in done.err
     assert not tables.listening_pids(port)

@@ -120,7 +120,7 @@ def test_the_terminal_goes_away_while_freeing_goes_on(
     words = ["free", str(port), "--yes", "--timeout", "1"]
     terminal = Terminal([*argv, *words], cwd=devports.cwd, env=devports.env)
     try:
-        terminal.expect("sending SIGTERM")
+        terminal.expect("with SIGTERM")
         terminal.hang_up()
         holder.gone()
         eventually(lambda: not terminal.identity.alive, what="its own end")
@@ -136,7 +136,7 @@ def test_the_end_by_a_signal_is_a_number(
     """An editor takes death by a signal for exit code 0, and starts the debugger."""
     holder = zoo("stubborn", port)
     freeing = devports.start("free", port, "--yes")
-    freeing.says("sending SIGTERM")
+    freeing.says("with SIGTERM")
     freeing.send(number)
     freeing.ends(10)
     assert freeing.process.returncode == 128 + number

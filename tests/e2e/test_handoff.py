@@ -86,7 +86,7 @@ def test_where_a_server_is_reached_is_said_once(
     running = devports.start("run", "web")
     ready(running)
     url = f"http://127.0.0.1:{port}"
-    ours = f"devports: serving {url}/ until it is stopped"
+    ours = f"devports: serving {url}/ (press Ctrl-C to stop)"
     eventually(lambda: any(url in line for line in running.lines), what="an address to click")
     stop(running, port)
     assert (ours in running.lines) is said
@@ -174,7 +174,7 @@ def test_without_a_hand_over_each_loss_is_noticed_and_named(
     assert rival.line().startswith("hit")
     with open(go, "w", encoding="ascii"):  # the server's own bind comes after the rival's
         pass
-    running.says("`web` did not get 127.0.0.1")
+    running.says(f"`web` lost 127.0.0.1:{port} to another process")
     assert running.ends() in {exitcodes.TAKEN_AGAIN, exitcodes.HELD}, running.err
     assert not running.said_ready
     assert str(rival.pid) in running.err
@@ -232,7 +232,7 @@ def test_without_consent_its_bind_fails_as_ever_and_the_other_lives(
         pytest.param("\x1b[B\r", True, "again", id="yes, by arrow"),
         pytest.param("n", False, "Address already in use", id="no"),
         pytest.param("\x1b[A\r", False, "Address already in use", id="no, by up and Enter"),
-        pytest.param("\x03", False, "`web` ended with exit code", id="Ctrl-C"),
+        pytest.param("\x03", False, "`web` exited with code", id="Ctrl-C"),
     ],
 )
 def test_on_a_terminal_a_person_is_asked_while_the_server_waits(
@@ -283,7 +283,11 @@ def test_a_handed_socket_on_which_nobody_accepts_is_not_ready(
         pytest.param(
             "npm run dev", "`npm` does not pass file descriptors to its children", id="a launcher"
         ),
-        pytest.param("uvicorn a:b --port 1", "its own words bind 127.0.0.1:1", id="another port"),
+        pytest.param(
+            "uvicorn a:b --port 1",
+            "its command binds 127.0.0.1:1, not 127.0.0.1:",
+            id="another port",
+        ),
         pytest.param(
             "node x.js", "`node` is not known to accept an inherited socket", id="an unknown one"
         ),
@@ -310,5 +314,5 @@ def test_a_server_that_does_not_take_the_socket_is_started_another_way(
     project.service("web", port, "./uvicorn --host {host} --port {port}")
     running = devports.start("run", "web")
     ready(running)
-    assert "did not take the socket" in running.err
+    assert "exited without using the socket, possibly because devports held the port" in running.err
     stop(running, port)

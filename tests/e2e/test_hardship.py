@@ -105,7 +105,7 @@ def test_where_it_listens_instead_is_said_at_once(
 ) -> None:
     project.service("web", port, argv_of("listener", port + 1, "--stay"), ready={"timeout": 6})
     running = devports.start("run", "web")
-    running.says(f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}")
+    running.says(f"`web` listens on 127.0.0.1:{port + 1}; still waiting for 127.0.0.1:{port}")
     assert running.ends() == exitcodes.NOT_READY, running.err
     assert running.err.count("devports: starting") == 1
 

@@ -75,7 +75,7 @@ def test_a_question_is_not_forged_and_keeps_the_secret(
     """Colours and cursor are the prompt's own there; titles and clipboard are nobody's."""
     terminal = on_terminal("free", port)
     terminal.answer("d")
-    terminal.expect("on yes")
+    terminal.expect("if you answer yes")
     terminal.asked()
     assert b"\x1b]" not in terminal.bytes
     assert b"\xc2\x9b" not in terminal.bytes

@@ -54,7 +54,7 @@ def test_a_skeleton_gets_a_valid_file(name: str, project: Project, devports: Com
     copy(name, project)
     done = devports("init", "--yes")
     assert done.code == exitcodes.OK, done
-    assert "wrote devports.toml: 1 service" in done.out
+    assert "wrote devports.toml with 1 service" in done.out
     assert devports("validate").code == exitcodes.OK
     assert sorted(os.listdir(project.folder)) == sorted(
         [*os.listdir(SKELETONS / name), "devports.toml"]
@@ -86,7 +86,7 @@ def test_without_a_person_it_shows_and_writes_nothing(project: Project, devports
     assert done.code == exitcodes.NO, done
     assert "[services.web]" in done.out
     assert 'package.json, line 7: "dev": "vite"' in done.err
-    assert "hint: run `devports init --yes` to write it as shown" in done.err
+    assert "hint: to write it as shown, run `devports init --yes`" in done.err
     assert not os.path.exists(project.config)
 
 
@@ -107,7 +107,7 @@ def test_once_is_enough(project: Project, devports: Command) -> None:
     first = text_of(project)
     again = devports("init", "--yes")
     assert again.code == exitcodes.NO, again
-    assert "there is a configuration already" in again.err
+    assert "`devports.toml` already exists" in again.err
     assert text_of(project) == first
 
 
@@ -144,7 +144,7 @@ def test_for_a_program(project: Project, devports: Command) -> None:
 def test_nothing_is_found(project: Project, devports: Command) -> None:
     done = devports("init", "--yes")
     assert done.code == exitcodes.OK, done
-    assert "found no server" in done.err
+    assert "found no servers in " in done.err
     assert "wrote devports.toml with an example service" in done.out
     assert devports("validate").code == exitcodes.OK
 

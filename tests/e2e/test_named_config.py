@@ -88,14 +88,14 @@ def test_what_the_run_in_charge_is_stopped_by(devports: Command, other: Project,
     assert f"`devports run web --take-over --config '{NAMED}'`" in done.err
     freed = devports(*advised(done.err, "free web"), "--yes")
     assert freed.code == exitcodes.OK, freed
-    assert f"127.0.0.1:{port} and 127.0.0.1:{port + 1} can be bound now" in freed.out
+    assert f"127.0.0.1:{port} and 127.0.0.1:{port + 1} are free" in freed.out
     running.ends()
     assert not listening_pids(port + 1)
 
 
 def test_what_to_do_after_init_is_about_the_new_file(devports: Command, other: Project) -> None:
     done = devports("init", "--yes", "--config", NAMED)
-    assert f"  devports run backend --config '{NAMED}'   starts it" in done.out
+    assert f"  devports run backend --config '{NAMED}'   start it on its port" in done.out
     assert os.path.exists(other.config)
 
 
@@ -105,8 +105,8 @@ def test_the_paths_of_vs_code_s_files_are_those_from_here(
     other.service("web", port, "python3 -m http.server {port}", vscode={"task": "Run Web"})
     done = devports("vscode", "--check", "--config", NAMED)
     assert done.err.endswith(
-        "not up to date: ../an other/.vscode/tasks.json;"
-        f" `devports vscode --config '{NAMED}'` writes it\n"
+        "out of date: ../an other/.vscode/tasks.json;"
+        f" to update, run `devports vscode --config '{NAMED}'`\n"
     )
     above = os.path.dirname(devports.cwd)
     below = devports("vscode", "--diff", "--config", f"{above}/an other/devports.toml")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.harness.command import Command, Running
 
 MANY = 10
-CHANGED = "PORT CHANGED"
+CHANGED = "warning: `web` uses port "
 LISTENER = argv_of("listener", "{port}", "--stay")
 
 
@@ -67,7 +67,9 @@ def test_of_ten_folders_at_once_all_are_ready_each_on_a_port_of_its_own(
         for run in runs:
             moved = ready_on(run) != port
             assert run.err.count(CHANGED) == moved, run.err
-            assert not moved or f"gets port {ready_on(run)}, port {port} is taken" in run.err
+            assert (
+                not moved or f"`web` uses port {ready_on(run)}; port {port} is in use\n" in run.err
+            )
             run.send(signal.SIGTERM)
         for run in runs:
             run.ends()
@@ -91,7 +93,7 @@ def test_where_a_further_port_is_held_none_is_taken_and_its_holder_is_named(
     project.service("web", port, LISTENER, ports={"metrics": port + 4}, on_conflict="next")
     done = devports("run", "web", "--events", "events")
     assert done.code == exitcodes.HELD, done
-    assert f"127.0.0.1:{port + 4} is held" in done.err
+    assert f"127.0.0.1:{port + 4} is in use" in done.err
     assert f"`devports free 127.0.0.1:{port + 4} --yes`" in done.err
     assert CHANGED not in done.err
     assert changes(project) == []

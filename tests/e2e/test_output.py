@@ -112,9 +112,9 @@ def test_a_server_that_was_told_another_port_has_moved_when_time_is_up(
     words = argv_of("noisy_server", port + 1, "--stay", "--text", text, "--starts", "starts")
     project.service("web", port, words, ready={"timeout": 5})
     running = devports.start("run", "web")
-    running.says(f"`web` listens on 127.0.0.1:{port + 1} and not on 127.0.0.1:{port}")
+    running.says(f"`web` listens on 127.0.0.1:{port + 1}; still waiting for 127.0.0.1:{port}")
     assert running.ends() == exitcodes.NOT_READY, running.err
-    assert f"`web` went to 127.0.0.1:{port + 1} instead of" in running.err
+    assert f"`web` listens on 127.0.0.1:{port + 1} instead of 127.0.0.1:{port}" in running.err
     assert len(words_of(project, "starts")) == 1
 
 
@@ -124,7 +124,7 @@ def test_who_has_the_port_and_stays_ends_the_start_of_a_server_that_lost_it(
     loses = f"echo 'Port {port} is already in use'; exec sleep 60"
     project.service("web", port, ["sh", "-c", loses], handoff="plain", attempts=1)
     running = devports.start("run", "web")
-    running.says("released our reservation")
+    running.says(f"released the reservation of 127.0.0.1:{port}, which may have blocked it")
     stranger = zoo("listener", port)
     assert running.ends(40) == exitcodes.TAKEN_AGAIN, running.err
     assert f"`web` lost 127.0.0.1:{port} to another process" in running.err

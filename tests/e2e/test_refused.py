@@ -126,7 +126,7 @@ def test_the_port_by_which_it_ended_is_named_and_it_is_started_once(
     (said,) = [line for line in done.err.splitlines() if f"bind of 127.0.0.1:{metrics}" in line]
     assert said == (
         f"devports: `web` exited with code {code} after its bind of 127.0.0.1:{metrics} was refused"
-        f" (address in use): `{NAME}` (pid {holder.pid}) has it; run `devports check {metrics}`,"
+        f" (address in use): `{NAME}` (pid {holder.pid}) uses it; run `devports check {metrics}`,"
         f" or declare {metrics} in `ports` to let devports free it too"
     )
     assert "did not get" not in done.err
@@ -148,12 +148,12 @@ def test_below_a_reloader_that_lives_it_is_named_at_once(
     project.service("web", port, f"{UVICORN} --reload", ready={"timeout": 8})
     running = devports.start("run", "web")
     said = running.says(f"bind of 127.0.0.1:{metrics} by `web` was refused (address in use)")
-    assert f"(pid {holder.pid}) has it" in said
+    assert f"(pid {holder.pid}) uses it" in said
     assert not running.ended, "the reloader waits for a mended file"
     assert running.ends() == exitcodes.NOT_READY
     assert running.err.count("was refused") == 1
     assert running.err.count("devports: starting") == 1
-    assert "bound to the port but does not listen" in running.err
+    assert "one of its processes has bound the port but is not listening" in running.err
 
 
 @NEEDS_NODE
@@ -167,7 +167,7 @@ def test_a_debugger_s_port_of_the_command_is_a_fact_beside_the_end(
     done = devports("run", "web")
     assert done.code == 7, done
     assert (
-        f"devports: 127.0.0.1:{debugger}, which the command of `web` names, is held by"
+        f"devports: 127.0.0.1:{debugger}, which the command of `web` names, is in use by"
         f" `{NAME}` (pid {holder.pid})"
     ) in done.err.splitlines()
 

@@ -159,7 +159,7 @@ def test_the_last_words_say_whose_code_it_is(
     project.service("web", port, argv_of("exit_code", 96))
     done = devports("run", "web")
     assert done.code == 96
-    assert "source: child" in done.err.splitlines()[-1]
+    assert done.err.splitlines()[-1] == "devports: `web` exited with code 96, before it was ready"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_script_goes_on_with_a_free_port(port: int, zoo: Zoo, devports: Comman
     holder = zoo("listener", port)
     done = in_a_script(devports, "free", port, "--yes")
     assert done.code == exitcodes.OK, done
-    assert done.out.splitlines() == [f"port {port} can be bound now", "the script goes on"]
+    assert done.out.splitlines() == [f"port {port} is free", "the script goes on"]
     holder.gone()
 
 
@@ -65,10 +65,8 @@ def test_of_several_ports_each_is_tried_and_has_its_line(
     refused = forwarder(zoo, port + 1)
     done = in_a_script(devports, "free", port, port + 1, port + 2, port + 3, "--yes")
     assert done.code == exitcodes.PROTECTED, done
-    assert done.out.splitlines() == [
-        f"port {free} can be bound now" for free in (port, port + 2, port + 3)
-    ]
-    assert done.err.count("error: ") == done.err.count(f"error: port {port + 1} is held by") == 1
+    assert done.out.splitlines() == [f"port {free} is free" for free in (port, port + 2, port + 3)]
+    assert done.err.count("error: ") == done.err.count(f"error: port {port + 1} is in use by") == 1
     first.gone()
     last.gone()
     assert refused.alive
@@ -105,7 +103,7 @@ def test_who_is_ended_by_a_signal_still_prints_its_one_document(
 ) -> None:
     zoo("stubborn", port)
     freeing = devports.start("free", port, "--yes", "--json", "--timeout", 30)
-    freeing.says("sending SIGTERM")
+    freeing.says("with SIGTERM")
     waiting = devports.start("wait", port + 1, "--json")
     waiting.says("waiting")
     for running, command in ((freeing, "free"), (waiting, "wait")):

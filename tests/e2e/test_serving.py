@@ -97,16 +97,16 @@ def get(port: int, path: str) -> None:
             pass
 
 
-def ours(running: Running) -> list[str]:
+def own_command(running: Running) -> list[str]:
     """Return what devports has said after it said that the server is ready."""
     lines = [line for line in running.lines if line.startswith("devports: ")]
     ready = next(number for number, line in enumerate(lines) if " is ready on " in line)
-    return [line for line in lines[ready + 1 :] if " until it is stopped" not in line]
+    return [line for line in lines[ready + 1 :] if " (press Ctrl-C to stop)" not in line]
 
 
 def said(running: Running, *texts: str) -> bool:
     """Say whether devports has said one line with each of these texts, in order, and no other."""
-    lines = ours(running)
+    lines = own_command(running)
     return len(lines) == len(texts) and all(map(str.__contains__, lines, texts))
 
 
@@ -173,7 +173,7 @@ def test_a_worker_that_died_under_uvicorns_reloader_is_said_once_until_a_file_is
     waited = devports("wait", "web", "--timeout", "0.3")
     assert waited.code == exitcodes.NOT_READY, waited
     assert "is stalled" in waited.err
-    never(lambda: len(ours(running)) > 1, 3)
+    never(lambda: len(own_command(running)) > 1, 3)
     write(project, "asgi_app.py", DIES + "# saved\n")
     eventually(lambda: said(running, "is stalled", "accepts connections on 127.0.0.1:"), 20)
     assert shown(devports) == "serving"
@@ -224,7 +224,7 @@ def test_a_worker_that_gunicorn_replaces_is_no_news(
     workers = eventually(lambda: [w for w in master.children() if len(master.children()) == 2])
     Identity.of(workers[0].pid).send(signal.SIGKILL)
     eventually(lambda: running.err.count("Booting worker") == 3)
-    never(lambda: ours(running), 3)
+    never(lambda: own_command(running), 3)
     assert shown(devports) == "serving"
 
 
@@ -241,7 +241,7 @@ def test_files_saved_under_node_watch_are_no_news(
         with open(path, "a", encoding="utf-8") as file:
             file.write(f"// saved {number}\n")
         eventually(lambda then=before: tables.listening_pids(port) - then, 20)  # type: ignore[misc]
-    never(lambda: ours(running), 3)
+    never(lambda: own_command(running), 3)
     assert shown(devports) == "serving"
 
 
@@ -253,14 +253,14 @@ def test_connections_that_wait_behind_a_slow_request_are_said_once(
     running = start()
     with socket.create_connection(("127.0.0.1", port)) as slow:
         slow.sendall(b"GET /slow HTTP/1.0\r\n\r\n")
-        never(lambda: ours(running), 5)  # nobody else waits
+        never(lambda: own_command(running), 5)  # nobody else waits
         others = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         for other in others:
             other.sendall(b"GET / HTTP/1.0\r\n\r\n")
         line = f"devports: 3 connections wait on 127.0.0.1:{port} for 4 s; the server is busy"
         eventually(lambda: said(running, line))
         assert shown(devports) == "serving", "it may be busy"
-        never(lambda: len(ours(running)) > 1, 3)
+        never(lambda: len(own_command(running)) > 1, 3)
         write(project, "go on", "")
         assert slow.recv(100).startswith(b"HTTP/1.0 200")
         for other in others:
@@ -276,7 +276,9 @@ def test_a_server_that_listens_no_more_is_said_and_that_it_does_again(
     project.service("web", port, [sys.executable, "-c", SHUTTER, str(port)])
     running = start()
     server_of(running).send(signal.SIGUSR1)
-    eventually(lambda: said(running, f"no process of it listens on 127.0.0.1:{port} for "))
+    eventually(
+        lambda: said(running, f"none of its processes has listened on 127.0.0.1:{port} for ")
+    )
     assert devports("wait", "web", "--timeout", "0.3").code == exitcodes.NOT_READY
     server_of(running).send(signal.SIGUSR1)
     eventually(lambda: said(running, "is stalled", "accepts connections"))
@@ -303,7 +305,7 @@ def test_somebody_who_comes_to_listen_beside_it_is_said_once(
     running = start()
     twin = zoo("reuseport_twin", port)
     eventually(lambda: said(running, f"(pid {twin.pid}) listens on 127.0.0.1:{port} too"))
-    never(lambda: len(ours(running)) > 1, 4)
+    never(lambda: len(own_command(running)) > 1, 4)
     assert events(project)[-1]["process"]["pid"] == twin.pid
 
 

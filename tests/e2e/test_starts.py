@@ -138,7 +138,7 @@ def test_who_ends_since_it_cannot_bind_beside_our_hold_is_started_once_without_i
 ) -> None:
     perl(project, port, says)
     first = serves(project, devports, port, 2)
-    assert "may have been in its way" in first.err
+    assert "possibly because devports held the port" in first.err
     forget(project)
     second = serves(project, devports, port, 1)
     assert "releasing the port just before the start" in second.err
@@ -333,7 +333,7 @@ def test_where_it_has_gone_is_said_with_what_to_write(
     assert running.ends() == exitcodes.NOT_READY
     assert starts(project) == 1
     said = f"`web` listens on 127.0.0.1:{port + 1}; still waiting for 127.0.0.1:{port}"
-    advice = "the command never says the port: write `{port}` where it takes its port"
+    advice = "the command does not name the port: write `{port}` where it takes its port"
     assert f"{said}; {advice}; Ctrl-C ends the wait" in running.err
 
 
@@ -346,7 +346,7 @@ def test_a_slow_import_is_no_broken_one(port: int, project: Project, devports: C
     project.service("web", port, UVICORN + " slow_app:app --reload --host {host} --port {port}")
     running = serves(project, devports, port, 1)
     assert "is still starting: " in running.err
-    assert "has ended" not in running.err
+    assert "has exited" not in running.err
 
 
 def test_a_broken_import_is_named_once_its_process_has_ended(
@@ -362,7 +362,7 @@ def test_a_broken_import_is_named_once_its_process_has_ended(
     running = decided(project, devports)
     assert running.ends() == exitcodes.NOT_READY
     assert starts(project) == 1
-    assert "that was to serve has ended" in running.err
+    assert "but is not listening: its serving process (pid " in running.err
 
 
 # -- another process

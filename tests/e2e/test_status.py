@@ -78,7 +78,7 @@ def test_what_our_run_serves_is_told_from_what_a_stranger_holds(
     url = f"http://127.0.0.1:{port}/"
     assert head == HEAD
     assert (web[0], web[2], web[7], web[8]) == ("web", "serving", project.folder, url)
-    assert api[:5] == ["api", f"127.0.0.1:{port + 1}", "held", "python", str(stranger.pid)]
+    assert api[:5] == ["api", f"127.0.0.1:{port + 1}", "in use", "python", str(stranger.pid)]
     assert database[:5] == ["db", f"127.0.0.1:{port + 2}", "listening", "python", str(db.pid)]
     assert [api[8], database[8]] == ["-", "-"]
 
@@ -136,7 +136,7 @@ def test_a_run_on_another_port_is_shown_where_it_is(
     stranger = zoo("listener", port)
     served(devports.start("run", "web", "--port", port + 1))
     declared, moved = row_of(devports, port), row_of(devports, port + 1)
-    assert (declared["verdict"], declared["pid"]) == ("held", str(stranger.pid))
+    assert (declared["verdict"], declared["pid"]) == ("in use", str(stranger.pid))
     assert (moved["verdict"], moved["url"]) == ("serving", f"http://127.0.0.1:{port + 1}/")
     assert declared["service"] == moved["service"] == "web"
     stranger.end()
@@ -148,7 +148,7 @@ def test_a_run_that_starts_and_one_that_stops_say_so(
 ) -> None:
     project.zoo("web", "bound_only", port)
     starting = devports.start("run", "web")
-    starting.says("does not listen yet")
+    starting.says("and is not listening yet")
     assert row_of(devports, port)["verdict"] == "starting"
     project.zoo("slow", "slow_stop", port + 1, "--seconds", 60, stop_timeout=60)
     stopping = devports.start("run", "slow")
@@ -236,7 +236,7 @@ def test_everybody_who_listens_is_shown_by_project(
     assert told["endpoint"] == [*HEAD, "project"]
     assert told[f"127.0.0.1:{port}"][2] == "serving"
     assert told[f"127.0.0.1:{port}"][-1] == f"{project.folder} (trunk)"
-    assert told[f"127.0.0.1:{port + 1}"][:3] == ["api", f"127.0.0.1:{port + 1}", "held"]
+    assert told[f"127.0.0.1:{port + 1}"][:3] == ["api", f"127.0.0.1:{port + 1}", "in use"]
     assert told[f"127.0.0.1:{port + 3}"][2:5] == ["listening", "python", str(other.pid)]
 
 
@@ -245,7 +245,7 @@ def test_everybody_who_listens_is_shown_by_project(
     ("columns", "head"),
     [
         pytest.param(40, "", id="40 cells: stacked lines"),
-        pytest.param(60, "service endpoint state holder up", id="60 cells: the essential ones"),
+        pytest.param(56, "service endpoint state holder up", id="56 cells: the essential ones"),
         pytest.param(150, "service endpoint state holder up folder", id="150 cells: all"),
     ],
 )
@@ -260,8 +260,8 @@ def test_a_terminal_gets_what_fits_and_how_many_there_are_of_a_kind(
     assert terminal.exit_code() == exitcodes.OK
     assert b"\x1b" not in terminal.bytes
     words = " ".join(terminal.screen().split())
-    assert words.startswith(f"{head} web 127.0.0.1:{port} held python {holder.pid}".lstrip())
-    assert words.endswith(" 1 held · 4 free")
+    assert words.startswith(f"{head} web 127.0.0.1:{port} in use python {holder.pid}".lstrip())
+    assert words.endswith(" 1 in use · 4 free")
 
 
 @NEEDS_NETLINK_BOUND
@@ -320,9 +320,19 @@ def test_to_show_everybody_nothing_is_bound(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        pytest.param(("--all", "8000"), "takes no target", id="everybody, and a target"),
-        pytest.param(("--watch", "--json"), "one document", id="going on, and one document"),
-        pytest.param(("--interval", "2"), "is about `--watch`", id="a pace without a watch"),
+        pytest.param(
+            ("--all", "8000"),
+            "`--all` cannot be combined with a target",
+            id="everybody, and a target",
+        ),
+        pytest.param(
+            ("--watch", "--json"),
+            "`--watch` cannot be combined with `--json`",
+            id="going on, and one document",
+        ),
+        pytest.param(
+            ("--interval", "2"), "`--interval` needs `--watch`", id="a pace without a watch"
+        ),
         pytest.param(("--watch", "--interval", "0"), "is less than 0.1", id="no pause at all"),
         pytest.param(("--watch", "--interval", "x"), "is not a number", id="a pace in words"),
     ],

@@ -160,7 +160,7 @@ def test_suspend_stops_all_of_it_and_fg_goes_on(
     shell.send("fg\r")
     eventually(lambda: state_of(server) != psutil.STATUS_STOPPED)
     shell.ctrl_c()
-    shell.expect("ended with exit code")
+    shell.expect("exited with code")
     eventually(lambda: tables.bindable(port))
     shell.send("exit\r")
     shell.exit_code()
@@ -177,7 +177,7 @@ def test_a_job_in_the_background_leaves_the_terminal_alone_until_it_is_called(
     shell.send("fg\r")
     eventually(lambda: shell.front != shell.pid, what="the job is in the foreground")
     shell.ctrl_c()
-    shell.expect("ended with exit code")
+    shell.expect("exited with code")
     shell.send("exit\r")
     shell.exit_code()
 

@@ -174,7 +174,7 @@ def test_a_person_is_asked_before_a_run_is_taken_over(
     first = devports.start("run", "web")
     first.says("is ready on")
     terminal = on_terminal("run", "web")
-    terminal.expect(f"is already running (pid {first.pid}): stop it and start here?")
+    terminal.expect(f"is already running (pid {first.pid}): stop it and start it here?")
     terminal.expect("> n  no, leave it running")
     if answer == DOWN + "\r":
         terminal.point("y")
@@ -233,7 +233,7 @@ def test_a_server_that_shares_its_port_is_not_ready(
     eventually(lambda: tables.listening_pids(port))
     zoo("reuseport_twin", port)
     assert running.ends() == exitcodes.NOT_READY, running.err
-    assert "shares 127.0.0.1" in running.err
+    assert f"`web` and another server both listen on 127.0.0.1:{port} (SO_REUSEPORT)" in running.err
 
 
 def test_another_service_is_called_by_the_port_that_it_really_has(

@@ -211,7 +211,9 @@ WRONG = [
     pytest.param(("--port", "8000", "x", "y"), "belong behind `--`", id="no dashes before it"),
     pytest.param(("--port", "8000", "x"), "`devports run --port 8000 -- x`", id="nor a file"),
     pytest.param(
-        ("--port", "8000", "x", "--port", "{port}"), "stands before `--`", id="its words without"
+        ("--port", "8000", "x", "--port", "{port}"),
+        "arguments before `--` are for devports",
+        id="its words without",
     ),
     pytest.param(("--debug", "--port", "1", "--", "x"), "needs a service", id="no debugger"),
     pytest.param(("--config", "f", "--port", "1", "--", "x"), "needs a service", id="no file"),
@@ -235,7 +237,7 @@ def test_without_a_name_the_services_are_listed(
     assert (done.code, done.out) == (exitcodes.USAGE, ""), done
     assert f"  `web`: 127.0.0.1:{port}\n" in done.err
     assert "`db`" not in done.err
-    assert "hint: run `devports run web`\n" in done.err
+    assert "hint: to start one, run `devports run web`\n" in done.err
     unknown = devports("run", "--port", port, "uvicorn")
     assert unknown.code == exitcodes.USAGE, unknown
     assert f"give its port: `devports run --port {port} -- uvicorn`" in unknown.err

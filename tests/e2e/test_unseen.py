@@ -27,7 +27,7 @@ def test_a_listener_on_its_way_through_a_unix_socket_is_in_nobodys_hands(
     carrier = zoo("in_flight", port)
     for done in (devports("check", port), devports("free", port, "--yes")):
         assert "SCM_RIGHTS" in done.err, done
-        assert f"likely {carrier.pid}" in done.text
+        assert f"probably {carrier.pid}" in done.text
     assert done.code == exitcodes.STILL_HELD, done
     assert carrier.alive
     assert not tables.bindable(port)

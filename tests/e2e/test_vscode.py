@@ -145,7 +145,7 @@ def test_a_configuration_that_tasks_would_not_find_is_refused(
     os.rename(project.config, other)
     done = devports("vscode", "--config", other)
     assert done.code == exitcodes.USAGE
-    assert "tasks would not find" in done.err
+    assert "VS Code tasks cannot use" in done.err
 
 
 def test_json_has_the_files_and_what_is_to_be_decided(devports: Command, project: Project) -> None:

@@ -36,7 +36,7 @@ def test_a_free_port_is_not_waited_for(port: int, devports: Command) -> None:
 def test_a_port_that_is_let_go_of_is_waited_for(port: int, zoo: Zoo, devports: Command) -> None:
     holder = zoo("listener", port)
     waiting = devports.start("wait", port, "--for", "free")
-    waiting.says(f"until `{port}` is free")
+    waiting.says(f"for `{port}` to be free")
     assert not waiting.ended
     holder.end()
     assert waiting.ends() == exitcodes.OK, waiting.err
@@ -92,7 +92,7 @@ def test_somebody_elses_server_is_not_the_service(
     done = devports("wait", "web", "--timeout", "0.3")
     assert done.code == exitcodes.NOT_READY, done
     assert f"(pid {holder.pid})" in done.err
-    assert "nobody else's server counts" in done.err
+    assert "`web` is not running; only its own `devports run` makes it ready" in done.err
     assert devports("wait", port, "--timeout", "0.3").code == exitcodes.OK
 
 
@@ -112,7 +112,7 @@ def test_a_watched_port_is_ready_when_somebody_listens(
 ) -> None:
     project.service("db", port)
     waiting = devports.start("wait", "db")
-    waiting.says("until `db` is ready")
+    waiting.says("for `db` to be ready")
     zoo("listener", port)
     assert waiting.ends() == exitcodes.OK, waiting.err
 
@@ -148,7 +148,7 @@ def test_a_watched_port_has_to_answer_where_that_is_asked_for(
 ) -> None:
     project.service("db", port, ready={"http": "/health"})
     waiting = devports.start("wait", "db")
-    waiting.says("until `db` is ready")
+    waiting.says("for `db` to be ready")
     never(lambda: waiting.ended, 0.5)
     answering.status = 200
     assert waiting.ends() == exitcodes.OK, waiting.err
@@ -186,7 +186,7 @@ def test_a_script_goes_on_when_it_may(port: int, project: Project, devports: Com
 def test_a_signal_ends_the_waiting_with_its_number(port: int, zoo: Zoo, devports: Command) -> None:
     zoo("listener", port)
     waiting = devports.start("wait", port, "--for", "free")
-    waiting.says("until")
+    waiting.says(" to be free")
     waiting.send(signal.SIGINT)
     assert waiting.ends() == 130, waiting.err
     assert "Traceback" not in waiting.err

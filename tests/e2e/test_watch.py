@@ -45,7 +45,7 @@ def watching(port: int, zoo: Zoo, project: Project, on_terminal: OnTerminal) -> 
     project.zoo("web", "listener", port)
     zoo("listener", port)
     terminal = on_terminal("status", *FAST)
-    terminal.expect(f"127.0.0.1:{port}  held")
+    terminal.expect(f"127.0.0.1:{port}  in use")
     return terminal
 
 
@@ -55,7 +55,7 @@ def test_what_changes_is_shown(
     project.zoo("web", "listener", port)
     holder = zoo("listener", port)
     terminal = on_terminal("status", *FAST, env={"NO_COLOR": "1"})
-    terminal.expect(f"127.0.0.1:{port}  held")
+    terminal.expect(f"127.0.0.1:{port}  in use")
     holder.end()
     terminal.expect("no holder")
     devports.start("run", "web")
@@ -78,13 +78,13 @@ def test_by_hand_it_ends_well(
     holder = zoo("listener", port)
     terminal = on_terminal("status", *FAST)
     before = terminal.modes()
-    terminal.expect(f"127.0.0.1:{port}  held")
+    terminal.expect(f"127.0.0.1:{port}  in use")
     assert terminal.modes() != before, "keys come one by one and unseen"
     terminal.send(key)
     assert terminal.exit_code() == exitcodes.OK
     given_back(terminal, before)
     last = terminal.bytes.decode().partition(LEAVE)[2]
-    assert str(holder.pid) in last, "the last table is orphaned"
+    assert str(holder.pid) in last, "the last table stays"
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in ("SIGTERM", "SIGHUP", "SIGQUIT")])
@@ -122,7 +122,7 @@ def test_a_resize_draws_it_anew_in_the_new_width(watching: Terminal, port: int) 
     assert "service  endpoint" in watching.screen()
     watching.resize(20, 40)
     eventually(lambda: watching.drain() and "service  endpoint" not in watching.screen())
-    watching.expect(f"web  127.0.0.1:{port}  held")
+    watching.expect(f"web  127.0.0.1:{port}  in use")
     watching.resize(40, 120)
     watching.expect("service  endpoint")
 
@@ -151,7 +151,7 @@ def test_on_a_pipe_there_is_a_table_and_then_a_line_for_each_change(
     watching.says("not listening")
     assert [line.split()[:3] for line in watching.out.splitlines()] == [
         ["service", "endpoint", "verdict"],
-        ["web", f"127.0.0.1:{port}", "held"],
+        ["web", f"127.0.0.1:{port}", "in use"],
         ["db", f"127.0.0.1:{port + 1}", "not"],
     ]
     holder.end()
@@ -203,7 +203,7 @@ def test_a_terminal_without_a_cursor_gets_lines(
     terminal = on_terminal("status", port, *FAST, env={"TERM": "dumb"})
     terminal.expect("no holder")
     zoo("listener", port)
-    terminal.expect("held")
+    terminal.expect("in use")
     terminal.ctrl_c()
     assert terminal.exit_code() == exitcodes.OK
     assert b"\x1b" not in terminal.bytes

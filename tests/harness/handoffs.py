@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.harness.project import Project
 
 WORDS = {
-    "fd": "it takes the socket (",
+    "fd": "passing it the bound socket (",
     "hook": "holding the port until the server binds it",
     "plain": "holding the port until the server listens",
 }

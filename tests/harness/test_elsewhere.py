@@ -63,14 +63,21 @@ COMMANDS = [
     pytest.param(("--version",), 0, "devports ", id="version"),
     pytest.param(("schema", "config"), 0, '"services"', id="schema"),
     pytest.param(
-        ("validate", "--config", "devports.toml.example"), 0, "is valid: 1 service", id="validate"
+        ("validate", "--config", "devports.toml.example"), 0, "is valid (1 service)", id="validate"
     ),
     pytest.param(("check", "{port}"), 0, "is free", id="check of a free port"),
     pytest.param(("check", "{held}"), 1, "is in use by `", id="check of a held port"),
-    pytest.param(("status", "{held}"), 0, "held", id="status"),
-    pytest.param(("free", "{held}", "--dry-run"), 0, "it runs in", id="free, as a rehearsal"),
-    pytest.param(("status", "{held}", "--watch"), 97, "work on Windows yet", id="status --watch"),
-    pytest.param(("run", "web"), 97, "does not work on Windows yet", id="run"),
+    pytest.param(("status", "{held}"), 0, "in use", id="status"),
+    pytest.param(
+        ("free", "{held}", "--dry-run"),
+        0,
+        "devports itself or one of its parent processes",
+        id="free, as a rehearsal",
+    ),
+    pytest.param(
+        ("status", "{held}", "--watch"), 97, "does not support Windows yet", id="status --watch"
+    ),
+    pytest.param(("run", "web"), 97, "`devports run` does not support Windows yet", id="run"),
 ]
 
 

@@ -45,8 +45,8 @@ MAKES_ENVIRONMENT = "python3 -m venv .venv"
 VARYING = (
     (re.compile(r"\bpid \d+"), "pid N"),
     (re.compile(r"started by .*"), "started by X"),
-    (re.compile(r"\bfor (?:under )?[\d.]+ (?:s|min)\b"), "for T"),
-    (re.compile(r"(?:\bunder )?\b[\d.]+ s\b"), "T s"),
+    (re.compile(r"\bfor (?:less than )?[\d.]+ (?:s|min)\b"), "for T"),
+    (re.compile(r"(?:\bless than )?\b[\d.]+ s\b"), "T s"),
     (re.compile(r"\b\d+(?= +T s +http)"), "N"),
     (re.compile(r"\b\d\d:\d\d\b"), "HH:MM"),
     (re.compile(r" +"), " "),
@@ -220,8 +220,8 @@ def tidy(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def somebody(stage: Stage) -> None:
-    """A stranger's server has the first port, on every address."""
+def other_server(stage: Stage) -> None:
+    """Another server has the first port, on every address."""
     folder = os.path.join(stage.home, "elsewhere")
     os.makedirs(folder, exist_ok=True)
     words = ["python3", "-m", "http.server", str(stage.first)]
@@ -237,7 +237,7 @@ def somebody(stage: Stage) -> None:
     )
     stage.given_now.callback(holder.wait, 5)
     stage.given_now.callback(holder.kill)
-    eventually(lambda: "LISTEN" in tables.states(stage.first), what="a server of somebody")
+    eventually(lambda: "LISTEN" in tables.states(stage.first), what="another server")
 
 
 def broken_uvicorn(stage: Stage) -> None:
@@ -276,13 +276,11 @@ def shop(stage: Stage) -> None:
 
 
 GIVEN: dict[str, Callable[[Stage], None]] = {
-    "somebody on 8000": somebody,
+    "a server on 8000": other_server,
     "uvicorn whose app is broken on 8000": broken_uvicorn,
     "a copy of this folder": copy_of_this_folder,
     "the example": lambda stage: stage.begin(),
     "an empty folder": lambda stage: stage.enter("shop"),
     "an ASGI app in main.py": lambda stage: stage.write("main.py", ASGI),
     "the shop": shop,
-    "another folder": lambda stage: stage.enter("elsewhere"),
-    "the project": lambda stage: stage.back(),
 }

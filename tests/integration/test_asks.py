@@ -19,7 +19,7 @@ from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    from devports.run.hook_server import MOST_CALLERS, MOST_TOLD, HookServer
+    from devports.run.hook_server import MAX_CONNECTIONS, MAX_REPORTS, HookServer
     from devports.run.launch import HandoffRunner
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
     token, ports, folder = desk.asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)
-    silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CALLERS)]
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(MAX_CONNECTIONS)]
     try:
         for caller in silent[1:]:
             caller.connect(f"{folder}/ask")
@@ -100,11 +100,11 @@ def test_what_is_told_is_bounded_and_garbage_passed_over(port: int) -> None:
         assert list(asks.hellos) == [7]
         assert [bind.endpoint for bind in asks.failed_binds] == [Endpoint("127.0.0.1", 9100)]
         os.write(writer, b"\n")
-        for pid in range(1, 2 * MOST_TOLD):
+        for pid in range(1, 2 * MAX_REPORTS):
             os.write(writer, b"hello %d node x\nfail 7 tcp :: 9100 98\n" % pid)
         asks.collect()
-        assert (len(asks.hellos), len(asks.failed_binds)) == (MOST_TOLD, MOST_TOLD)
-        asks.forget()
+        assert (len(asks.hellos), len(asks.failed_binds)) == (MAX_REPORTS, MAX_REPORTS)
+        asks.clear_reports()
         assert (asks.hellos, asks.failed_binds) == ({}, [])
         os.close(writer)
         asks.collect()
@@ -167,9 +167,9 @@ def test_where_hooks_cannot_ask_the_port_is_shared_and_that_is_told(
     ends = (Endpoint("127.0.0.1", port),)
     service = SimpleNamespace(handoff="auto")
     launch: Any = SimpleNamespace(
-        argv=("x",), env={"A": "1"}, endpoints=ends, everything=ends, service=service
+        argv=("x",), env={"A": "1"}, endpoints=ends, ports={port}, service=service
     )
-    hold: Any = SimpleNamespace(share=lambda behind=0: shared.append(behind))
+    hold: Any = SimpleNamespace(allow_reuse=lambda behind=0: shared.append(behind))
     unused: Any = None
     ways = HandoffRunner(launch, hold, "", machine=unused, family=unused, interrupts=unused)
     assert ways.start("hook", lambda _argv, env: started.append(env)) == ("beside", "")

@@ -166,11 +166,11 @@ def test_what_does_not_answer_is_named(port: int, tool: Tool):
 AS_ANOTHER_USER = """
 import json, sys
 from devports.core.model import Endpoint
-from devports.system.inspect import survey
+from devports.system.inspect import inspect_ports
 from devports.system.macos import Darwin, Sources
 
 machine = Darwin(Sources(netstat=sys.argv[2], lsof="", sysctl="", launchctl="", seconds=60))
-(found,) = survey(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
+(found,) = inspect_ports(machine, (Endpoint("127.0.0.1", int(sys.argv[1])),), thorough=True)
 print(json.dumps([
     type(found.verdict).__name__,
     [[holder.process.pid, holder.process.uid] for holder in found.holding.holders],
@@ -216,8 +216,8 @@ def test_the_label_of_a_job_is_a_mark_of_its_process_and_of_what_runs_in_it(
     pid = zoo("listener", port).pid
     jobs = tool(f"PID\tStatus\tLabel\n{pid}\t0\torg.x.web\n{os.getpid()}\t0\torg.x.tests\n")
     (holder,) = look(blindfolded(processes=True, launchctl=jobs), port).holding.holders
-    assert holder.process.marks == (("launchd", "org.x.web"),)
-    assert [p.marks for p in holder.ancestors if p.pid == os.getpid()] == [
+    assert holder.process.environment_marks == (("launchd", "org.x.web"),)
+    assert [p.environment_marks for p in holder.ancestors if p.pid == os.getpid()] == [
         (("launchd", "org.x.tests"),)
     ]
 
@@ -226,7 +226,7 @@ def test_jobs_are_asked_for_only_before_something_is_ended(port: int, zoo: Zoo, 
     pid = zoo("listener", port).pid
     machine = blindfolded(processes=True, launchctl=tool(f"{pid}\t0\torg.x.web\n"))
     (holder,) = machine.holding(machine.table({port}).sockets, thorough=False).holders
-    assert holder.process.marks == ()
+    assert holder.process.environment_marks == ()
 
 
 def test_facts_of_the_system(tool: Tool):
@@ -235,7 +235,7 @@ def test_facts_of_the_system(tool: Tool):
     assert blindfolded(sysctl=tool("nonsense\n")).ephemeral() == EPHEMERAL
     assert blindfolded().ephemeral() == EPHEMERAL
     assert blindfolded(sysctl=tool("A-B-C\n")).boot() == "A-B-C"
-    assert blindfolded().boot() == psutil_backend.booted()
+    assert blindfolded().boot() == psutil_backend.boot_time()
 
 
 def test_our_own_hold_on_a_port_is_known_as_ours(port: int):

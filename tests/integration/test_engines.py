@@ -58,7 +58,7 @@ def test_podman_is_asked_for_all_and_sorted_out(on_path: Put) -> None:
         "Ports": [{{"host_port": 8000, "range": 1, "protocol": "tcp"}}]}}]'""",
     )
     assert Engines().named(PODMAN, 8000) == Container("podman", "web", "nginx", ID, "one")
-    assert Engines().named(PODMAN, 9000).said == "none"
+    assert Engines().named(PODMAN, 9000).engine_answer == "none"
 
 
 def test_an_engine_that_is_to_be_forgotten_is_asked_again(on_path: Put) -> None:
@@ -93,25 +93,25 @@ def test_an_engine_that_does_not_answer_has_not_said_no(
 ) -> None:
     on_path("docker", script)
     found = Engines(asking=seconds).named(DOCKER, 8000)
-    assert found == DOCKER.replace(said="silent", complaint=complaint)
+    assert found == DOCKER.replace(engine_answer="silent", engine_error=complaint)
 
 
 def test_an_answer_that_is_not_understood_is_no_answer(on_path: Put) -> None:
     on_path("podman", "echo nonsense")
-    assert Engines().named(PODMAN, 8000).said == "silent"
+    assert Engines().named(PODMAN, 8000).engine_answer == "silent"
 
 
 def test_the_standing_of_a_forwarder_is_named_or_stale(on_path: Put) -> None:
     on_path("docker", f"case \"$*\" in *=8000/*) printf '{ROW}';; esac")
     engines = Engines()
     assert engines.named(DOCKER, 8000) == DB
-    assert engines.named(DOCKER, 9000) == DOCKER.replace(said="none")
+    assert engines.named(DOCKER, 9000) == DOCKER.replace(engine_answer="none")
 
 
 def test_two_containers_on_one_port_are_not_guessed_at(on_path: Put) -> None:
     on_path("docker", f"printf '{ROW}{ROW.replace('ab', 'cd')}'")
     found = Engines().named(DOCKER, 8000)
-    assert found == DOCKER.replace(said="several", names=("shop-db-1", "shop-db-1"))
+    assert found == DOCKER.replace(engine_answer="several", names=("shop-db-1", "shop-db-1"))
 
 
 def test_a_container_is_stopped_by_the_command_that_is_shown(on_path: Put) -> None:
@@ -163,12 +163,12 @@ def test_what_went_wrong_is_one_line(
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert Engines().named(DOCKER, 8000).said == "missing"
+    assert Engines().named(DOCKER, 8000).engine_answer == "missing"
     assert Engines().stop(DB) == "`docker` is not on PATH"
 
 
 def test_kubernetes_is_asked_nothing() -> None:
-    inside = Container("kubernetes", "0123456789ab", said="inside")
+    inside = Container("kubernetes", "0123456789ab", engine_answer="inside")
     assert Engines().named(inside, 8000) == inside
 
 

@@ -119,8 +119,8 @@ def test_a_reader_that_has_gone_is_said():
 
 
 def test_what_has_no_name_is_not_opened_again():
-    from devports.run.output import opened_again
+    from devports.run.output import reopened
 
     with connection() as (_, theirs):
-        assert opened_again(theirs) is None
-    assert opened_again(theirs) is None
+        assert reopened(theirs) is None
+    assert reopened(theirs) is None

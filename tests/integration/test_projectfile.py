@@ -53,10 +53,14 @@ def test_the_mode_is_kept(tmp_path: Path, mode: int) -> None:
 
 def test_what_has_changed_in_between_stays(tmp_path: Path) -> None:
     write(tmp_path, None, "theirs")
-    with pytest.raises(DevportsError, match="has changed in between"):
+    with pytest.raises(
+        DevportsError, match="it changed while devports worked on it; run the command again"
+    ):
         write(tmp_path, "what we had read", "ours")
     assert read(tmp_path) == "theirs"
-    with pytest.raises(DevportsError, match="has changed in between"):
+    with pytest.raises(
+        DevportsError, match="it changed while devports worked on it; run the command again"
+    ):
         write(tmp_path, None, "ours")
 
 
@@ -66,9 +70,9 @@ def test_a_folder_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
     outside.mkdir()
     root.mkdir()
     (root / ".vscode").symlink_to(outside)
-    with pytest.raises(DevportsError, match="is a link or no folder"):
+    with pytest.raises(DevportsError, match="is a link or not a folder; left unchanged"):
         write(root, None, "ours")
-    with pytest.raises(DevportsError, match="is a link or no folder"):
+    with pytest.raises(DevportsError, match="is a link or not a folder; left unchanged"):
         read(root)
     assert os.listdir(outside) == []
 
@@ -123,7 +127,7 @@ def test_what_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes, why: 
 @NEEDS_NOFOLLOW
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / ".vscode").write_text("")
-    with pytest.raises(DevportsError, match="no folder"):
+    with pytest.raises(DevportsError, match="is a link or not a folder; left unchanged"):
         write(tmp_path, None, "ours")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import Zoo
 
 NOBODY_HERE = 2**22 + 1
-WHO = psutil_backend.numbered if hasattr(os, "getuid") else psutil_backend.by_name
+WHO = psutil_backend.real_user if hasattr(os, "getuid") else psutil_backend.user_by_name
 
 
 def test_our_own_facts():
@@ -104,13 +104,15 @@ def test_the_marks_of_a_supervisor_are_read_of_its_environment():
 
 
 def test_where_users_have_no_numbers_we_are_ours():
-    me = psutil_backend.describe(os.getpid(), psutil_backend.by_name)
+    me = psutil_backend.describe(os.getpid(), psutil_backend.user_by_name)
     assert me is not None
     assert (me.uid, me.user) == (CURRENT_USER, psutil.Process().username())
 
 
 @NEEDS_SECOND_USER
 def test_where_users_have_no_numbers_others_are_not_ours(zoo: Zoo, port: int):
-    other = psutil_backend.describe(zoo("listener", port, uid=65534).pid, psutil_backend.by_name)
+    other = psutil_backend.describe(
+        zoo("listener", port, uid=65534).pid, psutil_backend.user_by_name
+    )
     assert other is not None
-    assert other.uid == psutil_backend.THEIRS != CURRENT_USER
+    assert other.uid == psutil_backend.OTHER_USER != CURRENT_USER

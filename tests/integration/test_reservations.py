@@ -10,7 +10,7 @@ import pytest
 
 from devports.core.model import Endpoint
 from devports.records import RunRecords
-from devports.run.reservation import MOST_REMEMBERED, HoldMemory, overlap
+from devports.run.reservation import MAX_REMEMBERED, StartMemory, overlap
 from devports.system import native
 from devports.system.bind import Reservation, open_bound, probe, replace, reserve
 from tests.harness import tables
@@ -43,7 +43,7 @@ def test_at_no_moment_of_a_replacement_can_another_bind_come_in(address: str, po
     here = Endpoint("127.0.0.1", port)
     old = held("127.0.0.1", port)
     assert probe(here) == "in-use"
-    old.pair()
+    old.allow_reuse_port()
     assert probe(here) == "in-use", "what lets our own socket in lets nobody else in"
     fresh = replace([old], Endpoint(address, port))
     assert isinstance(fresh, Reservation)
@@ -62,7 +62,7 @@ def test_a_replacement_that_somebody_has_is_refused_and_the_old_one_kept(
     assert replace([old], Endpoint("0.0.0.0", port)) == "in-use"
     assert probe(Endpoint("127.0.0.1", port)) == "in-use"
     with pytest.raises(OSError, match="in use"):
-        open_bound(Endpoint("127.0.0.1", port), reuse=True, twin=True)
+        open_bound(Endpoint("127.0.0.1", port), reuse=True, reuse_port=True)
     old.close()
 
 
@@ -87,8 +87,8 @@ def test_beside_a_time_wait_nobody_else_can_listen_first(
         share(reservation)
         answers.append(probe(here))
 
-    share = Reservation.reuse
-    monkeypatch.setattr(Reservation, "reuse", sharing)
+    share = Reservation.allow_reuse
+    monkeypatch.setattr(Reservation, "allow_reuse", sharing)
     taken = held("127.0.0.1", port)
     taken.listen()
     assert answers == ["in-use"]
@@ -171,30 +171,30 @@ def records(tmp_path: Path) -> RunRecords:
 
 def test_what_a_start_has_shown_is_remembered_for_its_words_and_folder(records: RunRecords) -> None:
     words = ("perl", "--password=hunter2")
-    HoldMemory(records, words, "/web").note("bare")
-    assert HoldMemory(records, words, "/web").needs_bare
-    assert not HoldMemory(records, words, "/api").needs_bare
-    assert not HoldMemory(records, (*words, "-v"), "/web").needs_bare
+    StartMemory(records, words, "/web").note("bare")
+    assert StartMemory(records, words, "/web").needs_bare
+    assert not StartMemory(records, words, "/api").needs_bare
+    assert not StartMemory(records, (*words, "-v"), "/web").needs_bare
     with open(os.path.join(records.path, "starts"), encoding="ascii") as file:
         assert "hunter2" not in file.read()
-    HoldMemory(records, words, "/web").note("")
-    assert HoldMemory(records, words, "/web").shown == ""
+    StartMemory(records, words, "/web").note("")
+    assert StartMemory(records, words, "/web").shown == ""
 
 
 def test_the_oldest_are_forgotten(records: RunRecords) -> None:
-    for number in range(MOST_REMEMBERED + 1):
-        HoldMemory(records, (str(number),), "/").note("beside")
-    assert HoldMemory(records, ("0",), "/").shown == ""
-    assert HoldMemory(records, ("1",), "/").shown == "beside"
+    for number in range(MAX_REMEMBERED + 1):
+        StartMemory(records, (str(number),), "/").note("beside")
+    assert StartMemory(records, ("0",), "/").shown == ""
+    assert StartMemory(records, ("1",), "/").shown == "beside"
 
 
 def test_what_cannot_be_read_or_written_is_not_remembered(records: RunRecords) -> None:
-    memory = HoldMemory(records, ("x",), "/")
+    memory = StartMemory(records, ("x",), "/")
     memory.note("bare")
     path = os.path.join(records.path, "starts")
     os.rename(path, f"{path}.moved")
     os.symlink(f"{path}.moved", path)
-    assert HoldMemory(records, ("x",), "/").shown == ""
+    assert StartMemory(records, ("x",), "/").shown == ""
     nowhere = RunRecords(os.devnull, native())
-    HoldMemory(nowhere, ("x",), "/").note("bare")
-    assert HoldMemory(nowhere, ("x",), "/").shown == ""
+    StartMemory(nowhere, ("x",), "/").note("bare")
+    assert StartMemory(nowhere, ("x",), "/").shown == ""

@@ -76,8 +76,8 @@ def test_a_program_without_a_hook_is_known_after_a_moment(begin: Begin) -> None:
     eventually(lambda: len(family.members()) == 3)
 
     def strange(hellos: dict[int, HookHello]) -> bool:
-        programs.look(hellos)
-        return programs.is_strange(hellos)
+        programs.scan(hellos)
+        return programs.has_unhooked(hellos)
 
     eventually(lambda: strange({}), what="the hook is missed")
     assert not programs.is_hooked({})
@@ -108,8 +108,8 @@ def test_a_fork_has_the_hook_of_its_parent(begin: Begin) -> None:
     said = {process.pid: HookHello(process.pid, "python", "")}
 
     def strange() -> bool:
-        programs.look(said)
-        return programs.is_strange(said)
+        programs.scan(said)
+        return programs.has_unhooked(said)
 
     never(strange, 1)
     assert programs.is_hooked(said)

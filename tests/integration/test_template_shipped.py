@@ -1,8 +1,9 @@
-"""The template is there however devports was installed: from a wheel, or editable."""
+"""What a wheel has: the template, as an editable install too, and a README with whole links."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -33,6 +34,15 @@ def test_the_wheel_has_the_template_byte_for_byte(wheel: Path) -> None:
         for name in NAMES:
             shipped = archive.read(f"devports/vscode-template/{name}")
             assert shipped == (ROOT / ".vscode-template" / name).read_bytes()
+
+
+def test_the_links_of_the_readme_are_absolute_on_a_package_index(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        shown = re.findall(r"\]\(([^)]+)\)", archive.read(name).decode("utf-8"))
+    kept = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert [link.split("/main/")[-1] for link in shown] == kept
+    assert all(link.startswith("https://") for link in shown)
 
 
 def test_what_is_installed_from_the_wheel_writes_tasks(wheel: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_handlers_are_put_back() -> None:
     with Wakeup() as woken:
         woken.take((WANTED, OTHER))
         assert signal.getsignal(WANTED) is not heard
-        woken.give_back((WANTED,))
+        woken.restore((WANTED,))
         assert signal.getsignal(WANTED) is heard
         woken.take((WANTED,))
     assert signal.getsignal(WANTED) is heard

@@ -102,14 +102,14 @@ SHAPES = (
         "shell loop, typed",
         (LOOP,),
         codes=(TAKEN_AGAIN,),
-        command="starts it again, by a loop or a list of commands: press Ctrl-C there",
+        command="may run it again (loop or command list); press Ctrl-C there",
         typed=True,
     ),
     Shape(
         "shell loop in the background, typed",
         (f"({LOOP}) &",),
         codes=(TAKEN_AGAIN,),
-        command="starts it again: end that first, `kill -TERM ",
+        command="restarts it; stop that first: `kill -TERM ",
         typed=True,
     ),
     Shape(

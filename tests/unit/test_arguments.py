@@ -126,7 +126,7 @@ def test_what_is_no_port(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "facts"),
     [
-        ("run --port 1 uvicorn main:app", ("the words of the server belong behind `--`",)),
+        ("run --port 1 uvicorn main:app", ("put the arguments of the server after `--`",)),
         ("run web --prot 3", ()),
         ("doctor web", ()),
     ],

@@ -162,7 +162,7 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():
 
 def test_a_service_that_shall_fail_on_a_conflict_asks_nobody_and_says_why():
     machine = held_by(FakeMachine(), 50)
-    freed = Freeing(machine)(ConfirmPolicy(yes=True, interactive=True, fails=True))
+    freed = Freeing(machine)(ConfirmPolicy(yes=True, interactive=True, never_ask=True))
     assert freed.exit_code == exitcodes.HELD
     assert freed.outcomes[0].replace(target=None) == Refused(None, "on-conflict")  # type: ignore[arg-type]
     assert machine.sent == []
@@ -932,6 +932,16 @@ def test_a_parent_that_lives_on_is_in_the_result(argv: tuple[str, ...], named: b
     assert stopped.parent == (machine.processes[40] if named else None)
 
 
+def test_what_is_above_a_shell_that_lives_on_is_not_in_the_result():
+    machine = FakeMachine()
+    machine.add(30, argv=("python3", "runner.py"))
+    machine.add(40, ppid=30, argv=("bash", "loop.sh"))
+    machine.add(50, ppid=40)
+    (stopped,) = Freeing(held_by(machine, 50))(YES).outcomes
+    assert isinstance(stopped, Stopped)
+    assert stopped.parent is None
+
+
 def test_children_that_live_on_are_in_the_result_and_not_signalled():
     machine = held_by(FakeMachine(), 50)
     machine.add(51, ppid=50)
@@ -980,7 +990,7 @@ def test_reclaim(project: str, left: bool, code: int):
     freeing = Freeing(held_by(machine, 50))
     run = RunInfo(server.key, "web", project, left)
     freeing.find_run = lambda process: run if process.key == server.key else None
-    assert freeing(ConfirmPolicy(reclaim="/p")).exit_code == code
+    assert freeing(ConfirmPolicy(reclaim_project="/p")).exit_code == code
 
 
 def test_a_signal_that_is_not_permitted_is_tried_once_and_said():
@@ -1206,7 +1216,7 @@ def test_another_port_is_an_answer_where_the_service_may_have_it(movable: int, o
         return "next" if question.may_move else "no"
 
     tools = FreeServices(machine, ask, lambda _: None, lambda _: None, FakeEngines())
-    freed = free(tools, FreeingJob((HERE,), ASK.replace(movable=movable), QUICK))
+    freed = free(tools, FreeingJob((HERE,), ASK.replace(movable_port=movable), QUICK))
     (outcome,) = freed.outcomes
     assert isinstance(outcome, Declined)
     assert (asked[0].may_move, outcome.moving) == (offered, offered)
@@ -1217,7 +1227,7 @@ def test_killing_is_never_asked_about_with_another_port_as_an_answer():
     machine = held_by(FakeMachine(), 50)
     machine.deaf[50] = {SIGTERM}
     freeing = Freeing(machine, True, False)
-    freeing(ASK.replace(movable=8000))
+    freeing(ASK.replace(movable_port=8000))
     assert [(q.kind, q.may_move) for q in freeing.asked] == [("stop", True), ("kill", False)]
 
 
@@ -1284,7 +1294,7 @@ def test_an_engine_that_did_not_stop_it_is_quoted_and_the_others_are_spared():
     freeing = published(machine, complaint="it is paused")
     freed = freeing(YES, QUICK, HERE, sister)
     assert freed.exit_code == exitcodes.PROTECTED
-    assert [o.complaint for o in freed.outcomes if isinstance(o, StopFailed)] == ["it is paused"]
+    assert [o.engine_error for o in freed.outcomes if isinstance(o, StopFailed)] == ["it is paused"]
     assert machine.sent == []
 
 
@@ -1348,7 +1358,7 @@ def test_who_else_takes_the_port_of_a_stopped_container_is_named():
     freeing.engines.after_stop = start_another
     freed = freeing(YES)
     assert freed.exit_code == exitcodes.TAKEN_AGAIN
-    standings = [o.successor.standing for o in freed.outcomes if isinstance(o, Respawned)]
+    standings = [o.successor.kind for o in freed.outcomes if isinstance(o, Respawned)]
     assert [it.name for it in standings if isinstance(it, Container)] == ["other"]
     assert freeing.engines.stopped == ["db"]
 

@@ -18,7 +18,7 @@ from devports.core.service import Service
 from devports.errors import DevportsError
 from devports.records import RunRecord, RunRecords, folder
 from devports.run import takeover
-from devports.run.takeover import PortPromisedError, register_run
+from devports.run.takeover import PortClaimedError, register_run
 from devports.system import native
 from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
@@ -196,7 +196,7 @@ def test_nothing_is_left_by_a_run_of_another_boot(records: RunRecords, machine: 
     records.mark(records.claim(record_of(machine, 50)).replace(server=server.key))
     machine.end(50)
     machine.boot = lambda: "next"  # type: ignore[method-assign]
-    assert records.claim(record_of(machine, 60)).left is None
+    assert records.claim(record_of(machine, 60)).orphaned is None
 
 
 WRONG = [
@@ -378,7 +378,7 @@ def test_a_port_in_the_record_of_a_living_run_is_had_by_nobody_alone(
 ):
     theirs = record_of(machine, 50, project="/q").replace(spec=PortSpec(host, 8000))
     records.claim(theirs)
-    with pytest.raises(PortPromisedError):
+    with pytest.raises(PortClaimedError):
         claiming_alone(records, machine)
     assert [record.project for record in live(records)] == ["/q"]
     machine.end(50)
@@ -458,32 +458,32 @@ def test_a_run_learns_once_which_command_told_it_to_stop(
     me = machine.add(os.getpid()).key
     records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
     monkeypatch.setattr("sys.argv", ["devports", "run", "a b", "--", "--password", "x"])
-    records.leave_word(me, "web", "/p")
-    assert records.word_for("api", "/p") == ""
-    assert records.word_for("web", "/p") == f"`devports run 'a b' -- ...` (pid {os.getpid()})"
-    assert records.word_for("web", "/p") == ""
+    records.write_stop_note(me, "web", "/p")
+    assert records.take_stop_note("api", "/p") == ""
+    assert records.take_stop_note("web", "/p") == f"`devports run 'a b' -- ...` (pid {os.getpid()})"
+    assert records.take_stop_note("web", "/p") == ""
     assert len(live(records)) == 1
 
 
 def test_a_word_for_another_run_is_not_believed(records: RunRecords, machine: FakeMachine):
     me = machine.add(os.getpid()).key
     records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
-    records.leave_word(ProcessKey(me.pid, me.start + 1), "web", "/p")
-    assert records.word_for("web", "/p") == ""
+    records.write_stop_note(ProcessKey(me.pid, me.start + 1), "web", "/p")
+    assert records.take_stop_note("web", "/p") == ""
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{", '{"a": 1}', "1", "[" * 5000])
 def test_a_word_that_cannot_be_read_is_none(text: str, records: RunRecords, machine: FakeMachine):
     me = machine.add(os.getpid()).key
     records.claim(RunRecord(me, "web", "/p", "serving", SPEC))
-    records.leave_word(me, "web", "/p")
+    records.write_stop_note(me, "web", "/p")
     (name,) = [name for name in os.listdir(records.path) if name.endswith(".word")]
     with open(os.path.join(records.path, name), "w", encoding="ascii") as file:
         file.write(text)
-    assert records.word_for("web", "/p") == ""
+    assert records.take_stop_note("web", "/p") == ""
 
 
 def test_where_no_word_can_be_left_nothing_is_said(machine: FakeMachine):
     nowhere = RunRecords("/dev/null/devports", machine)
-    nowhere.leave_word(machine.add(os.getpid()).key, "web", "/p")
-    assert nowhere.word_for("web", "/p") == ""
+    nowhere.write_stop_note(machine.add(os.getpid()).key, "web", "/p")
+    assert nowhere.take_stop_note("web", "/p") == ""

@@ -20,10 +20,10 @@ from devports.records import (
     RunRecord,
     RunRecords,
     RunStatus,
-    charge_of,
-    charges,
-    holder_of,
+    find_status,
     run_state,
+    run_statuses,
+    status_at,
 )
 from tests.fakes import FakeMachine
 
@@ -48,7 +48,7 @@ BOUND = Held((Socket(HERE, None, "BOUND", 5),))
 
 def record(state: RunState = "serving", left: Process | None = None) -> RunRecord:
     key = None if left is None else left.key
-    return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, left=key)
+    return RunRecord(RUN.key, "web", "/shop", state, SPEC, server=SERVER.key, orphaned=key)
 
 
 STALLED = record().replace(stalled=True)
@@ -180,12 +180,12 @@ def test_the_run_of_a_service_is_that_of_its_project(tmp_path: Path) -> None:
     for pid, project in ((50, "/shop"), (60, "/other")):
         records.claim(RunRecord(machine.add(pid).key, "web", project, "serving", SPEC))
     machine.end(50)
-    runs = charges(records)
+    runs = run_statuses(records)
     assert [(run.record.project, run.live) for run in runs] == [("/other", True), ("/shop", False)]
-    found = charge_of(runs, "web", "/shop")
+    found = find_status(runs, "web", "/shop")
     assert found is not None
     assert (found.record.key.pid, found.live) == (50, False)
-    assert charge_of(runs, "api", "/shop") is None
+    assert find_status(runs, "api", "/shop") is None
 
 
 @pytest.mark.parametrize("state", [pytest.param(s, id=s) for s in ("LISTEN", "BOUND")])
@@ -193,5 +193,5 @@ def test_the_run_of_a_holder_is_found_by_its_processes(state: State) -> None:
     finding = seen(Held((Socket(HERE, None, state, 5),)), BY_WORKER)
     other = RunStatus(record().replace(key=STRANGER.key, server=None))
     mine = RunStatus(record())
-    assert holder_of((other, mine), finding) == mine
-    assert holder_of((other,), finding) is None
+    assert status_at((other, mine), finding) == mine
+    assert status_at((other,), finding) is None

@@ -138,7 +138,7 @@ def held(space: Workspace) -> Iterator[Step]:
     yield {"runTask": "Run Backend"}
     yield from answered("n")
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
-    yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
+    yield {"expectProblem": {"file": "devports.toml", "text": "its port is in use"}}
     yield {"stop": "hog"}
     yield from ready_again(space)
 
@@ -222,7 +222,7 @@ def supervised(space: Workspace) -> Iterator[Step]:
     yield {"runTask": "Run Backend"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": REFUSED}}
     yield {"expectTerminal": "supervisorctl"}
-    yield {"expectProblem": {"file": "devports.toml", "text": "its port is held"}}
+    yield {"expectProblem": {"file": "devports.toml", "text": "its port is in use"}}
     yield {"screenshot": "supervised"}
     yield {"expectPage": space.url("backend")}
     yield {"stop": "supervisord"}

@@ -1,11 +1,11 @@
 // Loaded by each Node program below a `devports run` that hands its port over
 // (NODE_OPTIONS=--require).
 //
-// It says hello. Only when a listen() on a declared port fails with EADDRINUSE does it ask devports
-// for the port, over the socket in the folder that $DEVPORTS_HOOK names; devports gives a socket
-// bound to the same address, on which the server listens instead. Without an answer the server gets
-// its error as ever, and that is told, as it is of every other port: over a FIFO, which nobody has
-// to wait for.
+// It reports itself. Only if a listen() on a declared port fails with EADDRINUSE does it request the
+// port from devports, over the socket in the folder that $DEVPORTS_HOOK names; devports passes a
+// socket bound to the same address, on which the server listens instead. Without a reply the server
+// gets its error as before, and that is reported, as for every other port: over a FIFO, which needs
+// no reader.
 'use strict';
 
 const [token, list, ...rest] = (process.env.DEVPORTS_HOOK || '').split(' ');
@@ -19,7 +19,7 @@ if (folder) {
   const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (...args) {
     const wanted = wantedBy(args);
-    // Called before the server's own listeners are, and not instead of them.
+    // Called before the server's own listeners, not instead of them.
     if (!this.listeners(errorMonitor).includes(tellError)) this.on(errorMonitor, tellError);
     if (ports.has(Number(wanted.port))) guard(this, listen, wanted, net);
     return listen.apply(this, args);
@@ -38,7 +38,7 @@ function tell(words) {
   } catch {}
 }
 
-// In a worker of `cluster` it is the bind that has failed.
+// In a worker of `cluster` the bind has failed.
 function tellError(error) {
   if (!error || !['listen', 'bind'].includes(error.syscall) || !error.port) return;
   tell(`fail ${process.pid} tcp ${error.address} ${error.port} ${-error.errno}`);
@@ -54,9 +54,9 @@ function wantedBy([first, ...others]) {
   };
 }
 
-// Keep the error from the server's listeners until devports has answered. `emit` and `address` are
-// the server's own again as soon as it listens, closes or fails for good. Without a host listen(2)
-// is done at once, and programs read the port right behind it.
+// Keep the error from the server's listeners until devports has replied. `emit` and `address` are
+// restored as soon as the server listens, closes or fails finally. Without a host listen(2) is done
+// at once, and programs read the port right after it.
 function guard(server, listen, wanted, net) {
   const own = Object.getOwnPropertyDescriptor(server, 'emit');
   const { emit, address } = server;
@@ -71,16 +71,16 @@ function guard(server, listen, wanted, net) {
     server.address = () => address.call(server) || soon;
   }
   const guarded = server.emit = function (event, error, ...others) {
-    const ours = event === 'error' && error && error.code === 'EADDRINUSE' && !asked
+    const requested = event === 'error' && error && error.code === 'EADDRINUSE' && !asked
       && ports.has(error.port) && typeof error.address === 'string';
-    if (!ours) {
+    if (!requested) {
       if (event === 'listening' || event === 'close' || event === 'error') leave();
       return emit.call(this, event, error, ...others);
     }
     asked = true;
-    const shared = wanted.ipv6Only || wanted.reusePort;  // a socket of devports' would not do
+    const shared = wanted.ipv6Only || wanted.reusePort;  // no socket of devports would do
     ask(`${error.address} ${error.port}\n`, shared, net, (answer, handle) => {
-      if (server.emit !== guarded) {  // it was closed meanwhile
+      if (server.emit !== guarded) {  // closed during the request
         if (handle) handle.close();
       } else if (handle) {
         listen.call(server, handle, wanted.backlog);
@@ -104,8 +104,8 @@ function ask(where, shared, net, done) {
   return askForRoom(`${token} bind ${where}`, net, done);
 }
 
-// A descriptor can be received only by a pipe in IPC mode, which is not public (DEP0111); where it
-// is not to be had, devports gets out of the way instead.
+// A descriptor can be received only by a pipe in IPC mode, which is not public (DEP0111); without
+// one, devports releases the port instead.
 function askForHandle(question, done) {
   const { Pipe, PipeConnectWrap, constants } = process.binding('pipe_wrap');
   const { WriteWrap } = process.binding('stream_wrap');

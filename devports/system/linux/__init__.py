@@ -1,7 +1,7 @@
-"""Linux: netlink and /proc, no outside program.
+"""Linux: netlink and /proc, without outside programs.
 
-The functions of this package are a `devports.system.machine.Machine`. What a look at a free port
-does not need is loaded when it is first asked for (PEP 562).
+The functions of this package are a `devports.system.machine.Machine`. What the check of a free port
+does not need is loaded at its first use (PEP 562).
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from devports.system.linux.sockets import ephemeral, listeners, listening_on, re
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Platform
-    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted_sockets
+    from devports.system.linux.holders import (
+        accepting,
+        holding,
+        listening,
+        unfit,
+        unlisted_sockets,
+    )
     from devports.system.linux.pidfd import pin, wait_for_exit
     from devports.system.linux.processes import (
         adopt_orphans,
@@ -37,14 +43,14 @@ __all__ = [
 
 platform: Platform = "linux"
 wildcards = True
-ROOMS = ("processes", "holders", "pidfd")
-"""Each has been needed before the next one is."""
+LAZY_MODULES = ("processes", "holders", "pidfd")
+"""Modules in the order in which a command needs them."""
 
 RELEASE = "/proc/sys/kernel/osrelease"
 
 
 def reads_own_processes() -> bool:
-    """Say whether /proc counts processes as our own system calls do (pid_namespaces(7))."""
+    """Return whether /proc shows the PID namespace of this process (pid_namespaces(7))."""
     try:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
@@ -52,11 +58,11 @@ def reads_own_processes() -> bool:
 
 
 def is_wsl(path: str = RELEASE) -> bool:
-    """Say whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
+    """Return whether the kernel is Microsoft's (`5.15.153.1-microsoft-standard-WSL2`).
 
-    Linux under Windows has ports of its own, and Windows has others.
+    WSL has ports of its own, apart from those of Windows.
     """
-    from devports.system.linux.processes import read_file  # for the doctor
+    from devports.system.linux.processes import read_file  # only for `doctor`
 
     return b"microsoft" in read_file(path).lower()
 
@@ -64,8 +70,8 @@ def is_wsl(path: str = RELEASE) -> bool:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Load the room that has this function; it is not asked for again."""
-        for room in ROOMS if name in __all__ else ():
+        """Load the module of a function at its first use."""
+        for room in LAZY_MODULES if name in __all__ else ():
             found = getattr(__import__(f"{__name__}.{room}", fromlist=[room]), name, None)
             if found is not None:
                 globals()[name] = found

@@ -1,14 +1,14 @@
-"""Socket -> every process that has it open.
+"""The processes that have a socket open.
 
-The price is one system call per open descriptor, so the look goes from the likeliest place on:
-the socket's control group, then processes of its uid with the newest first, then everything.
+The cost is one system call per open descriptor, so the search starts at the most likely place: the
+socket's control group, then processes of its uid with the newest first, then all.
 
 Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
 is refused) are still a descriptor of some process: its protocol comes from the attribute
-``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). And one that was
-sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in nobody's list of
-descriptors: /proc tells which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
-Linux 5.10), and not which descriptors they are.
+``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). A socket that
+was sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in no process's list of
+descriptors: /proc shows which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
+Linux 5.10), but not which ones.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     Groups = dict[int, tuple[str, list[int]]]
 
 SMALL_CGROUP = 60
-"""Up to so many processes a control group is searched first (a service, a container)."""
+"""Processes up to which a control group is searched first (a service, a container)."""
 MAX_LIKELY = 8
-MOST_LOOKS = 20
-"""So often new processes are looked at for a socket without a holder: it may be handed on."""
+MOST_SEARCHES = 20
+"""Searches of new processes for a socket without a holder, which may be passed on."""
 IN_TRANSIT = (
     "no process has it open: it is in transit in a unix socket (SCM_RIGHTS) until "
     "the receiver reads and closes it, or exits"
@@ -48,12 +48,12 @@ UNLISTED = "the processes of other users, which /proc does not list for this use
 
 
 def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
-    """Return who has these sockets.
+    """Return the holders of these sockets.
 
     Args:
-        sockets: those in question; the ones without an inode belong to no process.
-        thorough: look at every process, which is needed before anything is signalled. Otherwise
-            stop when each socket has a holder and that holder's relatives have been looked at.
+        sockets: the sockets; those without an inode belong to no process.
+        thorough: search every process, which is needed before a process is signalled. Otherwise
+            stop when each socket has a holder and the relatives of the holders were searched.
     """
     links = {f"socket:[{socket.inode}]": socket.inode for socket in sockets if socket.inode}
     search = Search(links)
@@ -62,35 +62,35 @@ def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
     for _, members in groups.values():
         if len(members) <= SMALL_CGROUP:
-            search.look(members)
+            search.search(members)
     if thorough:
-        search.look(processes.pids())
+        search.search(processes.pids())
     elif not search.done:
         _widen(search, sockets)
-    if _without_their_maker(sockets, search):
-        search.look(processes.pids())
-    for _ in range(MOST_LOOKS):
-        if search.done or not search.look(processes.pids()):
+    if _without_opener(sockets, search):
+        search.search(processes.pids())
+    for _ in range(MOST_SEARCHES):
+        if search.done or not search.search(processes.pids()):
             break
-    search.look_into_threads()
+    search.search_threads()
     return _holding(sockets, search, groups, complete=thorough)
 
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     uids = {socket.uid for socket in sockets}
-    everybody = processes.pids()
-    for pid in everybody:
+    every_pid = processes.pids()
+    for pid in every_pid:
         if not search.done and _uid(pid) in uids:
-            search.look((pid,))
-    search.look(relatives(search.found))
+            search.search((pid,))
+    search.search(relatives(search.found))
     if not search.done:
-        search.look(everybody)
+        search.search(every_pid)
 
 
-def _without_their_maker(sockets: Iterable[Socket], search: Search) -> list[Socket]:
-    """Return the sockets that nobody has of the user who made them.
+def _without_opener(sockets: Iterable[Socket], search: Search) -> list[Socket]:
+    """Return the sockets that no process of the user who opened them has.
 
-    A worker gave up its rights, and its master has the socket too and starts the next one (nginx).
+    A worker dropped its privileges; its master has the socket too, and starts the next one (nginx).
     """
     return [
         socket
@@ -101,7 +101,7 @@ def _without_their_maker(sockets: Iterable[Socket], search: Search) -> list[Sock
 
 
 class Search:
-    """A walk over descriptors that never looks at a process twice."""
+    """A search of descriptors that reads no process twice."""
 
     def __init__(self, links: dict[str, int]) -> None:
         self.links = links
@@ -111,33 +111,33 @@ class Search:
 
     @property
     def named(self) -> set[int]:
-        """The inodes that somebody has."""
+        """The inodes that a process has."""
         return {inode for held in self.found.values() for inode in held}
 
     @property
     def done(self) -> bool:
         return self.named == set(self.links.values())
 
-    def look(self, pids: Iterable[int]) -> bool:
-        """Look at these processes; say whether there were any that had not been looked at."""
+    def search(self, pids: Iterable[int]) -> bool:
+        """Search these processes; return whether any of them was new."""
         new = [pid for pid in pids if pid not in self._seen]
         for pid in new:
             self._seen.add(pid)
-            self._look_at(pid)
+            self._read(pid)
         return bool(new)
 
-    def look_into_threads(self) -> None:
-        """Find what no process has open: a thread may have a table of its own (unshare(2))."""
+    def search_threads(self) -> None:
+        """Search for what no process has open: a thread may have its own table (unshare(2))."""
         for pid in () if self.done else tuple(self._seen):
             if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
                 self.found.setdefault(pid, set()).update(held)
 
     @property
-    def everybody_is_listed(self) -> bool:
-        """Whether /proc lists its first process: with hidepid=2 (proc(5)) only our own are."""
+    def lists_all(self) -> bool:
+        """Whether /proc lists process 1: with hidepid=2 (proc(5)) it lists only one user's."""
         return 1 in self._seen
 
-    def _look_at(self, pid: int) -> None:
+    def _read(self, pid: int) -> None:
         held = self._in_folder(f"/proc/{pid}/fd")
         if not held and _is_zombie(pid):
             held = self._in_threads(pid)
@@ -147,16 +147,16 @@ class Search:
             self.found[pid] = held
 
     def _in_threads(self, pid: int) -> set[int] | None:
-        """Return what the threads of a process show; None where we may not look.
+        """Return the wanted inodes of the threads of a process; None where they are not readable.
 
-        The folder of a leader that has ended is empty, and root's whoever it belonged to.
+        The folder of a thread group leader that has exited is empty, and belongs to root.
         """
         tasks = [self._in_folder(f"/proc/{pid}/task/{t}/fd") for t in listdir(f"/proc/{pid}/task")]
         held = {inode for found in tasks if found for inode in found}
         return None if None in tasks and not held else held
 
     def _in_folder(self, folder: str) -> set[int] | None:
-        """Return the wanted inodes among the descriptors here; None where we may not look."""
+        """Return the wanted inodes among the descriptors here; None where they are not readable."""
         held: set[int] = set()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -172,7 +172,7 @@ class Search:
                     continue
                 if inode is not None:
                     held.add(inode)
-        except OSError:  # it ended while we looked
+        except OSError:  # it exited
             return held
         finally:
             os.close(descriptor)
@@ -182,7 +182,7 @@ class Search:
 def listening(pids: Collection[int]) -> tuple[Socket, ...]:
     """Return the sockets on which these processes listen, as far as readable, on any port.
 
-    None where netlink is refused.
+    Nothing where netlink is refused.
     """
     inodes = {inode for pid in pids for _, inode in _sockets(pid)}
     try:
@@ -193,10 +193,10 @@ def listening(pids: Collection[int]) -> tuple[Socket, ...]:
 
 
 ACCEPT = {"x86_64": (43, 288), "aarch64": (202, 242)}
-"""Numbers of accept(2) and accept4(2), by machine."""
-PERHAPS = {"x86_64": (7, 23, 270, 271, 426), "aarch64": (72, 73, 426)}
-"""Numbers of what may wait for connections, among other things: poll(2), select(2), pselect6(2),
-ppoll(2) and io_uring_enter(2)."""
+"""System call numbers of accept(2) and accept4(2), by CPU architecture."""
+MAY_ACCEPT = {"x86_64": (7, 23, 270, 271, 426), "aarch64": (72, 73, 426)}
+"""Numbers of calls that may wait for connections, among other things: poll(2), select(2),
+pselect6(2), ppoll(2) and io_uring_enter(2)."""
 
 
 def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool | None]:
@@ -206,22 +206,22 @@ def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool 
         opened = dict(_descriptors(pid))
         numbers = {int(name) for name, target in opened.items() if target in wanted}
         if numbers:
-            found[pid] = _watches(pid, opened, set(inodes)) or _waits(pid, numbers)
+            found[pid] = _is_polled(pid, opened, set(inodes)) or _is_in_accept(pid, numbers)
     return found
 
 
-def _watches(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
-    """Say whether one of the sockets is in an epoll set of the process (epoll(7), proc(5))."""
+def _is_polled(pid: int, opened: Mapping[str, str], inodes: set[int]) -> bool:
+    """Return whether one of the sockets is in an epoll set of the process (epoll(7), proc(5))."""
     polls = (name for name, target in opened.items() if target == "anon_inode:[eventpoll]")
     infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name in polls)
     return any(procfs.epoll_inodes(info) & inodes for info in infos)
 
 
-def _waits(pid: int, numbers: set[int]) -> bool | None:
-    """Say whether a thread is in accept(2) on one of these descriptors; None for perhaps."""
+def _is_in_accept(pid: int, numbers: set[int]) -> bool | None:
+    """Return whether a thread is in accept(2) on one of these descriptors; None if it may be."""
     machine = os.uname().machine
-    # That it has an io_uring says nothing: libuv's wait in epoll all the same.
-    accept, perhaps = ACCEPT.get(machine, ()), PERHAPS.get(machine)
+    # An io_uring proves nothing: libuv has one and waits in epoll.
+    accept, perhaps = ACCEPT.get(machine, ()), MAY_ACCEPT.get(machine)
     texts = (read_file(f"/proc/{pid}/task/{task}/syscall") for task in listdir(f"/proc/{pid}/task"))
     calls = [procfs.system_call(text) for text in texts]
     if any(call is not None and call[0] in accept and call[1] in numbers for call in calls):
@@ -232,14 +232,14 @@ def _waits(pid: int, numbers: set[int]) -> bool | None:
 
 
 def _sockets(pid: int) -> Iterator[tuple[str, int]]:
-    """Yield descriptor (the name of its link) and inode of every socket that a process has open."""
+    """Yield descriptor (the name of its link) and inode of every socket of a process."""
     for name, target in _descriptors(pid):
         if target.startswith("socket:["):
             yield name, int(target[8:-1])
 
 
 def _descriptors(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield each descriptor that a process has open, and where its link leads."""
+    """Yield each open descriptor of a process, and the target of its link."""
     for name in listdir(f"/proc/{pid}/fd"):
         yield name, processes.link(f"/proc/{pid}/fd/{name}")
 
@@ -257,7 +257,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def relatives(pids: Collection[int]) -> list[int]:
-    """Return parents, siblings and descendants: a forked socket is with one of them."""
+    """Return parents, siblings and descendants: an inherited socket is in one of them."""
     found: list[int] = []
     for pid in pids:
         stat = processes.stat_of(pid)
@@ -270,8 +270,8 @@ def relatives(pids: Collection[int]) -> list[int]:
 def groups_of(identities: Collection[int]) -> Groups:
     """Return path and processes of the control groups with these ids: the inodes of their folders.
 
-    A socket keeps the group it was made in, so this is a hint and no proof. Our own group and
-    those around it are tried first; for all others together the tree is walked once.
+    A socket keeps the group it was opened in, so this is a hint and no proof. The control group of
+    devports and its parents are tried first; for all others the tree is searched once.
     """
     root = procfs.cgroup2_mount(read_file("/proc/mounts")) if identities else ""
     found: Groups = {}
@@ -282,10 +282,10 @@ def groups_of(identities: Collection[int]) -> Groups:
         if (identity := _inode(root + own)) in identities:
             found[identity] = own, _members(root + own)
         own = own.rpartition("/")[0]
-    return found | _walk(root, set(identities) - set(found))
+    return found | _search_tree(root, set(identities) - set(found))
 
 
-def _walk(root: str, missing: set[int]) -> Groups:
+def _search_tree(root: str, missing: set[int]) -> Groups:
     found: Groups = {}
     todo = [root]
     while todo and missing:
@@ -319,17 +319,17 @@ def _holding(
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
     named = search.named
     unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
-    if search.unreadable or not search.everybody_is_listed:
-        unseen += _without_their_maker(sockets, search)
+    if search.unreadable or not search.lists_all:
+        unseen += _without_opener(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}
-    ours = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
-    carrying = carriers(search.unreadable) if ours else []
+    own = [socket for socket in unseen if not search.unreadable or socket.uid == os.geteuid()]
+    carrying = carriers(search.unreadable) if own else []
     hidden = tuple(
         _hidden(
             socket,
             *groups.get(socket.cgroup, ("", [])),
             [pid for pid, ports in proxies.items() if socket.local.port in ports]
-            or (carrying if socket in ours else []),
+            or (carrying if socket in own else []),
         )
         for socket in unseen
     )
@@ -338,9 +338,9 @@ def _holding(
 
 
 def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
-    """Say why a socket has no process that could be read."""
+    """Return why the holder of a socket was not found."""
     found: list[VisibilityGap] = []
-    if not search.everybody_is_listed:
+    if not search.lists_all:
         found.append(VisibilityGap("unreadable-processes", UNLISTED))
     elif search.unreadable:
         found.append(VisibilityGap("unreadable-processes", _unreadable(search.unreadable)))
@@ -352,7 +352,10 @@ def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:
 
 
 def _unreadable(pids: Collection[int]) -> str:
-    """Name them by their user: their folder in /proc is root's where they hide from their own."""
+    """Return how many processes are unreadable, by user.
+
+    Their folder in /proc may be root's, so the user comes from their status.
+    """
     users = [procfs.status_uid(read_file(f"/proc/{pid}/status")) for pid in pids]
     own = users.count(os.geteuid())
     parts = []
@@ -368,13 +371,13 @@ def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
     if found is None:
         return None
     if marked:
-        found = found.replace(marks=processes.marks_of(pid))
+        found = found.replace(environment_marks=processes.marks_of(pid))
     return Holder(found, tuple(sorted(inodes)), processes.ancestors(found))
 
 
 def _forwarders(pids: Iterable[int]) -> dict[int, set[int]]:
-    """Return the ports of those whose words say that they forward one: everybody may read these."""
-    from devports.core.containers import forwarded  # only where a holder is hidden
+    """Return the ports of port forwarders, from command lines, which every user can read."""
+    from devports.core.containers import forwarded  # only if a holder is hidden
 
     words = ((pid, procfs.command_line(read_file(f"/proc/{pid}/cmdline"))) for pid in pids)
     return {pid: ports for pid, argv in words if (ports := forwarded(argv))}
@@ -400,7 +403,7 @@ def unlisted_sockets(port: int, known: Table) -> tuple[Socket, ...]:
             continue
         for name, inode in _sockets(pid):
             if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
-                socket = _look(pid, int(name), inode)
+                socket = _bound_socket(pid, int(name), inode)
                 if socket is not None and socket.local.port == port:
                     found[inode] = socket
     return tuple(found.values())
@@ -413,8 +416,8 @@ def _is_tcp(path: str) -> bool:
         return False
 
 
-def _look(pid: int, number: int, inode: int) -> Socket | None:
-    """Return the socket behind a descriptor if it is bound and neither listens nor is connected."""
+def _bound_socket(pid: int, number: int, inode: int) -> Socket | None:
+    """Return the socket of a descriptor if it is bound and neither listens nor is connected."""
     copy = _copy(pid, number)
     if copy is None:
         return None
@@ -427,7 +430,7 @@ def _look(pid: int, number: int, inode: int) -> Socket | None:
 
 
 def _copy(pid: int, number: int) -> net.socket | None:
-    """Return our own copy of another process's socket; None where we may not have it."""
+    """Return a copy of another process's socket; None where that is not permitted."""
     from devports.system.linux import pidfd
 
     try:
@@ -443,10 +446,10 @@ def _copy(pid: int, number: int) -> net.socket | None:
 
 
 def unfit(pids: Collection[int]) -> bool:
-    """Say whether one of these has a TCP socket that cannot be bound beside a shared hold.
+    """Return whether one of these processes has a TCP socket that cannot bind beside a reservation.
 
-    It has no address, and neither SO_REUSEADDR nor SO_REUSEPORT: it is to be bound, or a bind of it
-    has failed. A client's, too, but that gets its address the moment that it connects.
+    Such a socket has no address yet, and neither SO_REUSEADDR nor SO_REUSEPORT: it is about to
+    bind, or its bind has failed. A client's socket looks the same until it connects.
     """
     return any(
         _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
@@ -484,7 +487,7 @@ MOST_CARRIERS = 8
 
 
 def carriers(unreadable: Collection[int]) -> list[int]:
-    """Return processes that have a unix socket in which descriptors wait. They are only likely."""
+    """Return processes whose unix sockets have descriptors waiting: only likely holders."""
     readable = (pid for pid in processes.pids() if pid not in unreadable)
     return [pid for pid in readable if _carries(pid)][:MOST_CARRIERS]
 

@@ -1,8 +1,8 @@
-"""Messages of the kernel's socket monitor, as bytes. Opens nothing.
+"""Messages of the kernel's socket monitor (sock_diag), as bytes. Pure.
 
 Layout: sock_diag(7), linux/inet_diag.h. The older message type 18 (TCPDIAG_GETSOCK) answers IPv4
 and IPv6 in one dump. State bit 13 asks for bound sockets that do not listen; kernels before 6.8
-do not know it and leave them out without a word.
+ignore it and do not list them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HEADER = 16  # struct nlmsghdr
 FIXED = 72  # struct inet_diag_msg
 ATTR_V6ONLY, ATTR_CGROUP = 11, 21
 TIMER_TIME_WAIT = 3
-AF_INET, AF_INET6 = 2, 10  # the kernel's numbers, on every system this is read on
+AF_INET, AF_INET6 = 2, 10  # of Linux, also where another system runs the parser
 
 STATES: dict[int, State] = {
     1: "ESTABLISHED",
@@ -47,14 +47,14 @@ STATES: dict[int, State] = {
 }
 
 
-class Malformed(Exception):  # noqa: N818  # a state of the data, caught by the one caller
-    """A message that is not what linux/inet_diag.h says."""
+class Malformed(Exception):  # noqa: N818  # describes the data; caught by the one caller
+    """A message that does not follow linux/inet_diag.h."""
 
 
 def request(ports: Collection[int], states: int = ALL_STATES) -> bytes:
     """Return the dump request for sockets with one of these local ports, in these states.
 
-    No ports: sockets on all of them.
+    Without ports: sockets on every port.
     """
     code = _local_port_in(sorted(ports))
     body = pack("=BBBB48xII", 0, 0, 0, 0, states, 0)
@@ -64,7 +64,7 @@ def request(ports: Collection[int], states: int = ALL_STATES) -> bytes:
 
 
 def _local_port_in(ports: list[int]) -> bytes:
-    """Return filter code: S_EQ per port; on a match jump to the end, else on to the next S_EQ."""
+    """Return filter code: S_EQ per port; a match jumps to the end, else to the next S_EQ."""
     code = b""
     for left, port in zip(range(len(ports) - 1, -1, -1), ports, strict=True):
         code += pack("=BBHBBH", 11, 8, 12, 0, 0, port)
@@ -78,7 +78,7 @@ def parse(data: bytes) -> tuple[list[Socket], bool]:
 
     Raises:
         OSError: the kernel refused the dump.
-        Malformed: the datagram is cut or of another layout.
+        Malformed: the datagram is truncated or has another layout.
     """
     found: list[Socket] = []
     offset = 0
@@ -88,7 +88,7 @@ def parse(data: bytes) -> tuple[list[Socket], bool]:
             if kind == NLMSG_ERROR:
                 raise OSError(-unpack_from("=i", data, offset + HEADER)[0], "sock_diag")
             if kind == NLMSG_DONE:
-                # A dump that could not even begin (no tcp_diag module) ends with its error here.
+                # A dump that failed at once (no tcp_diag module) has its error here.
                 code = unpack_from("=i", data, offset + HEADER)[0] if length > HEADER else 0
                 if code < 0:
                     raise OSError(-code, "sock_diag")

@@ -1,6 +1,6 @@
-"""Process descriptors (pidfd_open(2)): a signal through one reaches that process, or nobody.
+"""Process descriptors (pidfd_open(2)): a signal through one reaches that process or none.
 
-Also where Python was built without them.
+They work also where Python was built without them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SYS_PIDFD_SEND_SIGNAL, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 424, 434, 438  # the sa
 
 
 def _syscall(number: int, *args: int) -> int:
-    import ctypes  # a third of a Python start, and only where it is needed
+    import ctypes  # a third of a Python start
 
     libc = ctypes.CDLL(None, use_errno=True)
     result = int(libc.syscall(number, *args))
@@ -32,7 +32,7 @@ def _syscall(number: int, *args: int) -> int:
 
 
 def open_pid(pid: int) -> int:
-    """Return a descriptor that means this process and never another one with its number.
+    """Return a descriptor of this process; it never refers to a later process with its pid.
 
     Raises:
         OSError: ESRCH where there is no such process, ENOSYS before Linux 5.3.
@@ -43,40 +43,38 @@ def open_pid(pid: int) -> int:
 
 
 def send(descriptor: int, number: int) -> None:
-    """Signal the process behind a descriptor (pidfd_send_signal(2)).
+    """Signal the process of a descriptor (pidfd_send_signal(2)).
 
     Raises:
-        OSError: ESRCH where it has ended, EPERM where we may not.
+        OSError: ESRCH where it has exited, EPERM without permission.
     """
-    import signal  # costs a third of a Python start
+    import signal  # a third of a Python start
 
     if hasattr(signal, "pidfd_send_signal"):
-        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # by a pin
+        signal.pidfd_send_signal(descriptor, number)  # noqa: TID251  # by a handle
     else:
         _syscall(SYS_PIDFD_SEND_SIGNAL, descriptor, number, 0, 0)
 
 
 def take_fd(descriptor: int, number: int) -> int:
-    """Return our own copy of another process's descriptor `number` (ptrace permission needed)."""
+    """Return a copy of another process's descriptor `number` (needs ptrace permission)."""
     return _syscall(SYS_PIDFD_GETFD, descriptor, number, 0)
 
 
 class PidfdHandle:
-    """A process that can no longer be confused with another one. Close it."""
+    """A `ProcessHandle` that is a process descriptor."""
 
     def __init__(self, key: ProcessKey) -> None:
         self.key = key
         self._descriptor = open_pid(key.pid)
 
     def send(self, number: int) -> Sent:
-        """Send a signal; say whether it was sent, came too late, or is not permitted."""
         if self.exited:
-            return "gone"  # also a zombie: it takes signals without any effect
+            return "gone"  # also a zombie, which ignores signals
         return sent(lambda: send(self._descriptor, number))
 
     @property
     def exited(self) -> bool:
-        """Whether every thread of it has ended, reaped or not."""
         return bool(wait_for_exit((self,), 0))
 
     def fileno(self) -> int:
@@ -87,7 +85,7 @@ class PidfdHandle:
 
 
 def pin(key: ProcessKey) -> PidfdHandle | None:
-    """Pin the process with this identity, as `pin_verified` does.
+    """Return a handle of the process with this identity, as `pin_verified` does.
 
     Raises:
         DevportsError: the system has no process descriptors (before Linux 5.3, some sandboxes).
@@ -97,6 +95,5 @@ def pin(key: ProcessKey) -> PidfdHandle | None:
 
 
 def wait_for_exit(pins: Sequence[ProcessHandle], seconds: float) -> tuple[ProcessHandle, ...]:
-    """Wait until one of them has exited, at most `seconds`; return those that have."""
     ready = readable([each.fileno() for each in pins], seconds)
     return tuple(each for each in pins if each.fileno() in ready)

@@ -1,4 +1,4 @@
-"""Process facts, read by hand from /proc: a quarter of what psutil's import alone costs."""
+"""Facts about processes from /proc, at a quarter of the cost of importing psutil."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ANCESTORS = 64
 
 
 def read_file(path: str, most: int = MAX_FILE) -> bytes:
-    """Return the beginning of a file; empty where it cannot be read or its process has gone."""
+    """Return the beginning of a file; empty where it cannot be read or its process has exited."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -35,7 +35,7 @@ def read_file(path: str, most: int = MAX_FILE) -> bytes:
 
 
 def link(path: str) -> str:
-    """Return where a link points; empty where it cannot be read."""
+    """Return the target of a link; empty where it cannot be read."""
     try:
         return os.readlink(path)
     except OSError:
@@ -54,18 +54,18 @@ def stat_of(pid: int) -> procfs.Stat | None:
 
 
 def key(pid: int) -> ProcessKey | None:
-    """Return the identity of a process that exists (a zombie does), else None."""
+    """Return the identity of a process, also of a zombie; None if it does not exist."""
     stat = stat_of(pid)
     return None if stat is None else ProcessKey(pid, stat.start)
 
 
 _NAMES: dict[int, str] = {}
-"""Each is asked for once: a directory service (nsswitch.conf(5)) may take its time."""
+"""Cached, as a directory service (nsswitch.conf(5)) may be slow."""
 
 
 def user_name(uid: int) -> str:
-    """Return the user's name, or the number where it has none."""
-    import pwd  # not on Windows, where this module is still importable
+    """Return the user's name, or the uid as text if it has none."""
+    import pwd  # does not exist on Windows, where this module must be importable
 
     if uid not in _NAMES:
         try:
@@ -76,15 +76,15 @@ def user_name(uid: int) -> str:
 
 
 def marks_of(pid: int) -> tuple[tuple[str, str], ...]:
-    """Return what supervisors, and we, have left in its environment; its own user may read that."""
+    """Return the marks of supervisors and of devports in its environment, readable by its user."""
     from devports.core.classify import MARKS
-    from devports.core.recovery import MARK  # before ending something
+    from devports.core.recovery import MARK  # only before a signal
 
     return procfs.environment(read_file(f"/proc/{pid}/environ"), (*MARKS, MARK))
 
 
 def process(pid: int) -> Process | None:
-    """Return the facts about a process; None if it is gone. Unreadable facts are empty."""
+    """Return the facts about a process, empty where unreadable; None if it does not exist."""
     base = f"/proc/{pid}"
     stat = stat_of(pid)
     uid = procfs.status_uid(read_file(f"{base}/status"))
@@ -107,13 +107,13 @@ def process(pid: int) -> Process | None:
 
 
 def _epoch(ticks: int) -> float:
-    """Return the time since the epoch, in seconds, of a start given in clock ticks since boot."""
+    """Return a start time in seconds since the epoch, from clock ticks since boot."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def ancestors(of: Process) -> tuple[Process, ...]:
-    """Return the parents, nearest first, up to and including the first process."""
+    """Return the parents, nearest first, up to and including process 1."""
     found: list[Process] = []
     while len(found) < MAX_ANCESTORS and of.ppid > 0:
         parent = process(of.ppid)
@@ -125,11 +125,11 @@ def ancestors(of: Process) -> tuple[Process, ...]:
 
 
 _VIEWERS: dict[int, CurrentUser] = {}
-"""By effective uid: what a process runs in does not change."""
+"""By effective uid; the ancestors of this process do not change."""
 
 
 def viewer() -> CurrentUser:
-    """Return who is asking, and all processes that it runs in."""
+    """Return the user of devports, and all ancestors of this process."""
     from devports.core.holder_kind import CurrentUser  # not for `check`
     from devports.system import user
 
@@ -156,7 +156,6 @@ def _children_by_scan(pid: int) -> set[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, parents before children."""
     found: list[int] = []
     todo = [pid]
     while todo:
@@ -168,8 +167,8 @@ def descendants(pid: int) -> list[int]:
 
 
 def processes_with_mark(mark: str) -> list[int]:
-    """Return the processes that belong to the run with this mark, as far as we may read them."""
-    from devports.core.recovery import MARK  # after a run has died
+    """Return the processes that belong to the run with this mark, as far as readable."""
+    from devports.core.recovery import MARK  # only after a run was killed
 
     return [pid for pid in pids() if (MARK, mark) in marks_of(pid)]
 
@@ -191,7 +190,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Become the parent of orphaned descendants (prctl(2)), so that they stay in our tree."""
-    import ctypes  # a third of a Python start, for `run` only
+    """Become the parent of orphaned descendants (prctl(2)), which stay in the process tree."""
+    import ctypes  # a third of a Python start, only for `run`
 
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

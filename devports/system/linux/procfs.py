@@ -1,6 +1,7 @@
-"""Texts of /proc, parsed. Opens nothing; see proc(5).
+"""Parsers of files of /proc; see proc(5). Pure.
 
-Bytes in, because a process chooses its own name: it may hold any byte, a `)` or a newline.
+They take bytes, because a process chooses its own name: it may contain any byte, a `)` or a
+newline.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
 
 HEX = frozenset(b"0123456789abcdef")
 LONGEST_MARK = 1024
-"""Characters of a variable: names, addresses and folders are shorter."""
+"""Characters kept of a variable: names, addresses and folders are shorter."""
 
 
 class Stat(Frozen):
-    """The part of /proc/PID/stat that we use.
+    """The fields of /proc/PID/stat that devports uses.
 
-    `start` in clock ticks since boot (field 22). `terminal`: its device number, 0 for none (7).
-    `foreground`: the process group that has the terminal, -1 for none (8).
+    Attributes:
+        start: in clock ticks since boot (field 22).
+        terminal: its device number, 0 for none (7).
+        foreground: the process group in the foreground of the terminal, -1 for none (8).
     """
 
     name: str
@@ -38,12 +41,12 @@ class Stat(Frozen):
 
 
 def text(raw: bytes) -> str:
-    """Return bytes of unknown encoding as text that can be turned back (PEP 383)."""
+    """Return bytes of unknown encoding as text that can be encoded again without loss (PEP 383)."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def stat(raw: bytes) -> Stat | None:
-    """Parse /proc/PID/stat; None where it is not one. The name ends at the last parenthesis."""
+    """Parse /proc/PID/stat; None if malformed. The name ends at the last parenthesis."""
     head, _, tail = raw.rpartition(b")")
     _, _, name = head.partition(b"(")
     fields = tail.split()
@@ -62,9 +65,9 @@ def stat(raw: bytes) -> Stat | None:
 
 
 def status_uid(raw: bytes) -> int | None:
-    """Return the real uid from /proc/PID/status: the one that decides who may signal it.
+    """Return the real uid from /proc/PID/status, which decides who may signal the process.
 
-    The name's line comes first and is escaped by the kernel, so it cannot fake this one.
+    The name's line comes first and is escaped by the kernel, so it cannot forge this one.
     """
     for line in raw.split(b"\n"):
         if line.startswith(b"Uid:"):
@@ -82,9 +85,9 @@ def command_line(raw: bytes) -> tuple[str, ...]:
 
 
 def environment(raw: bytes, names: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Return these variables of /proc/PID/environ, as far as they are in it, each cut to a bound.
+    """Return these variables of /proc/PID/environ, each truncated to `LONGEST_MARK`.
 
-    It is what the process was started with, unless it has written over it.
+    It is the environment at the start of the process, unless the process has overwritten it.
     """
     pairs = (word.partition("=") for word in text(raw).split("\0"))
     found = {key: value[:LONGEST_MARK] for key, _, value in pairs if key in names}
@@ -114,7 +117,7 @@ def waiting_descriptors(raw: bytes) -> int:
 
 
 def epoll_inodes(raw: bytes) -> set[int]:
-    """Return the inodes of what an epoll instance watches, from its /proc/PID/fdinfo/N."""
+    """Return the inodes that an epoll instance watches, from its /proc/PID/fdinfo/N."""
     watched = (line.split() for line in raw.split(b"\n") if line.startswith(b"tfd:"))
     words = (word for line in watched for word in line if word.startswith(b"ino:"))
     return {int(word[4:], 16) for word in words if HEX.issuperset(word[4:]) and word[4:]}
@@ -123,7 +126,7 @@ def epoll_inodes(raw: bytes) -> set[int]:
 def system_call(raw: bytes) -> tuple[int, int] | None:
     """Return the number and the first argument of the call in /proc/PID/task/TID/syscall.
 
-    The number is -1 where the thread is in none, the whole None where that cannot be read.
+    The number is -1 for a thread that is in no call; None where the file cannot be read.
     """
     words = raw.split()
     try:
@@ -142,7 +145,7 @@ def cgroup2_mount(raw: bytes) -> str:
 
 
 def net_tcp(raw: bytes, ports: Collection[int]) -> Iterator[Socket]:
-    """Yield the sockets of /proc/net/tcp or tcp6 on these local ports; skip what is not a row."""
+    """Yield the sockets of /proc/net/tcp or tcp6 on these local ports; skip malformed rows."""
     for line in raw.split(b"\n")[1:]:
         words = line.split()
         try:
@@ -168,7 +171,7 @@ def _row(words: list[bytes]) -> Socket:
 
 
 def _endpoint(word: bytes) -> Endpoint:
-    """Parse ``0100007F:1F90``: 32-bit groups in the machine's byte order, port in hex."""
+    """Parse ``0100007F:1F90``: 32-bit groups in the CPU's byte order, port in hex."""
     host, _, port = word.partition(b":")
     raw = bytes.fromhex(host.decode("ascii"))
     step = -1 if byteorder == "little" else 1

@@ -1,4 +1,4 @@
-"""The socket table: netlink's dump, else /proc/net/tcp."""
+"""The socket table: a netlink dump, else /proc/net/tcp."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_PORTS = 4000
 """Ports in one request: the filter's length is a 16-bit number, at 12 bytes a port."""
 
 MOST_TEXT = 1 << 28
-"""Bytes of /proc/net/tcp: a row for each port of each address there is."""
+"""Bytes of /proc/net/tcp: one row for every port of every address."""
 
 NO_BOUND = VisibilityGap(
     "bound-not-shown",
@@ -35,11 +35,11 @@ NO_NETLINK = VisibilityGap(
 
 
 def dump(ports: Collection[int], states: int = inet_diag.ALL_STATES) -> tuple[Socket, ...]:
-    """Return the sockets on these local ports, from the kernel's socket monitor, in one dump.
+    """Return the sockets on these local ports, from the kernel's socket monitor.
 
     Raises:
         OSError: netlink or its socket monitor is not available (gVisor, seccomp, an old kernel).
-        inet_diag.Malformed: the answer is of an unknown layout.
+        inet_diag.Malformed: the answer has an unknown layout.
     """
     found: list[Socket] = []
     wanted = sorted(ports)
@@ -61,7 +61,7 @@ def dump(ports: Collection[int], states: int = inet_diag.ALL_STATES) -> tuple[So
 
 
 def kernel_shows_bound(release: str) -> bool:
-    """Say whether a kernel of this release (uname -r) lists bound sockets that do not listen."""
+    """Return whether a kernel of this release (uname -r) lists bound sockets that do not listen."""
     numbers = release.partition("-")[0].split(".")[:2]
     return all(n.isdecimal() for n in numbers) and tuple(map(int, numbers)) >= FIRST_WITH_BOUND
 
@@ -72,17 +72,17 @@ def table(ports: Collection[int]) -> Table:
 
 
 def listening_on(ports: Collection[int]) -> Table:
-    """Return who listens on these ports, which costs the kernel a look-up instead of a walk."""
+    """Return the listeners on these ports: a look-up for the kernel instead of a walk."""
     return _dumped(ports, inet_diag.LISTEN_ONLY) or text_table(ports)
 
 
 def listeners() -> Table:
-    """Return whoever listens or is bound without a peer, on any port."""
+    """Return the sockets on any port that listen or are bound without a peer."""
     return _dumped((), inet_diag.LISTEN_AND_BOUND) or text_listeners()
 
 
 def _dumped(ports: Collection[int], states: int) -> Table | None:
-    """Return a dump as a table, None where there is none."""
+    """Return a netlink dump as a table, None if that fails."""
     try:
         sockets = dump(ports, states)
     except (OSError, inet_diag.Malformed):
@@ -97,8 +97,8 @@ def without_bound(sockets: Iterable[Socket]) -> Table:
 
 
 def text_table(ports: Collection[int]) -> Table:
-    """Return what the texts of /proc/net tell, where netlink does not answer."""
-    from devports.system.linux import processes, procfs  # only then
+    """Return the sockets of /proc/net/tcp and tcp6, for systems without netlink."""
+    from devports.system.linux import processes, procfs  # rarely needed
 
     wanted = ports if isinstance(ports, range) else frozenset(ports)
     raw = (processes.read_file(f"/proc/net/{name}", MOST_TEXT) for name in ("tcp", "tcp6"))
@@ -107,14 +107,14 @@ def text_table(ports: Collection[int]) -> Table:
 
 
 def text_listeners() -> Table:
-    """Return what the texts tell about any port."""
+    """Return the listeners of /proc/net/tcp and tcp6 on any port."""
     found = text_table(range(1 << 16))
     return found.replace(sockets=tuple(s for s in found.sockets if s.state == "LISTEN"))
 
 
 def ephemeral() -> tuple[int, int]:
-    """Return the range of local ports for outgoing connections (ip(7))."""
-    from devports.system.linux.processes import read_file  # only for connections
+    """Return the first and last local port of outgoing connections (ip(7))."""
+    from devports.system.linux.processes import read_file  # only needed with connections
 
     words = read_file("/proc/sys/net/ipv4/ip_local_port_range").split()
     return (int(words[0]), int(words[1])) if len(words) == 2 else DEFAULT_EPHEMERAL  # noqa: PLR2004
@@ -124,7 +124,7 @@ RESERVED = "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
 
 def reserved(path: str = RESERVED) -> tuple[tuple[int, int], ...]:
-    """Return the ranges, first and last port each, that no outgoing connection is given."""
-    from devports.system.linux import processes, procfs  # for the doctor
+    """Return the port ranges, first and last each, that are reserved from outgoing connections."""
+    from devports.system.linux import processes, procfs  # only for `doctor`
 
     return procfs.port_ranges(processes.read_file(path))

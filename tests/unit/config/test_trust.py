@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.config.load import (
+    can_restrict,
+    is_unprotected_folder,
     load,
     load_with_warnings,
     on_foreign_mount,
-    open_folder,
     permission_error,
-    takes_writing,
     trusted_uids,
 )
 from devports.errors import DevportsError
@@ -142,15 +142,15 @@ FOLDERS = [
 
 @pytest.mark.parametrize(("mode", "mounts", "is_open"), FOLDERS)
 def test_a_folder_in_which_everybody_can_replace_a_file(mode: int, mounts: str, *, is_open: bool):
-    assert open_folder("/mnt/c/shop", status(mode, ME), mounts) is is_open
+    assert is_unprotected_folder("/mnt/c/shop", status(mode, ME), mounts) is is_open
 
 
 def test_the_mounts_of_this_machine_are_asked_where_it_matters(tmp_path: Path):
-    assert not open_folder(str(tmp_path), status(0o755, ME))
-    assert open_folder("/", status(0o777, ME))
+    assert not is_unprotected_folder(str(tmp_path), status(0o755, ME))
+    assert is_unprotected_folder("/", status(0o777, ME))
 
 
 def test_only_an_owner_takes_writing_away():
-    assert takes_writing(status(0o666, ME))
-    assert not takes_writing(status(0o644, ME))
-    assert takes_writing(status(0o666, STRANGER)) is (ME == 0)
+    assert can_restrict(status(0o666, ME))
+    assert not can_restrict(status(0o644, ME))
+    assert can_restrict(status(0o666, STRANGER)) is (ME == 0)

@@ -10,9 +10,9 @@ from devports.core.handoff import (
     FailedBind,
     HookHello,
     HookRequest,
-    ask_of,
-    fact_of,
     node_options,
+    parse_report,
+    parse_request,
     python_path,
     refused_elsewhere,
     variable,
@@ -46,12 +46,12 @@ TOKEN, PORTS = "0f", {8000}
     ],
 )
 def test_a_question_is_understood_or_not_answered(line: bytes, ask: HookRequest | None) -> None:
-    assert ask_of(line, TOKEN, PORTS) == ask
+    assert parse_request(line, TOKEN, PORTS) == ask
 
 
 @given(st.binary(max_size=300))
 def test_whatever_is_said_without_the_token_is_no_question(line: bytes) -> None:
-    assert ask_of(line, "a token that nobody guesses", PORTS) is None
+    assert parse_request(line, "a token that nobody guesses", PORTS) is None
 
 
 def test_the_variable_names_token_ports_and_folder() -> None:
@@ -83,12 +83,12 @@ FACTS: dict[str, tuple[bytes, HookHello | FailedBind | None]] = {
 def test_what_a_hook_tells_is_read_or_passed_over(
     line: bytes, fact: HookHello | FailedBind | None
 ) -> None:
-    assert fact_of(line) == fact
+    assert parse_report(line) == fact
 
 
 @given(st.binary(max_size=300))
 def test_whatever_bytes_are_told_nothing_is_raised(line: bytes) -> None:
-    fact_of(line)
+    parse_report(line)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from devports.core.checkout import (
     address_of,
     elsewhere_from,
     is_path,
+    no_checkout,
     origin_of,
-    unplaced,
 )
 from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.model import Process, ProcessKey
@@ -119,7 +119,7 @@ def test_each_folder_is_read_once_for_all_who_are_judged() -> None:
 
 
 def test_without_a_reader_nothing_is_elsewhere() -> None:
-    assert unplaced(process("/w/shop"), None) is None  # type: ignore[func-returns-value]
+    assert no_checkout(process("/w/shop"), None) is None  # type: ignore[func-returns-value]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.classify import standing, strictest_kind, unit_of
+from devports.core.classify import classify_holder, strictest_kind, unit_of
 from devports.core.holder_kind import (
     Container,
     CurrentUser,
@@ -91,7 +91,7 @@ JUDGED = [
 def test_a_process_is_judged_by_the_first_rule_that_applies(
     target: Process, viewer: CurrentUser, run: RunInfo | None, expected: HolderKind
 ) -> None:
-    assert standing(target, viewer, run) == expected
+    assert classify_holder(target, viewer, run) == expected
 
 
 UNITS = [
@@ -161,8 +161,8 @@ def test_a_neighbour_in_our_own_unit_is_an_ordinary_process() -> None:
         CurrentUser(1000, 1000, (), runner),
         CurrentUser(1000, 1000, (), "/user.slice"),
     )
-    assert standing(neighbour, inside, None) == OrdinaryProcess()
-    assert isinstance(standing(neighbour, outside, None), SupervisedService)
+    assert classify_holder(neighbour, inside, None) == OrdinaryProcess()
+    assert isinstance(classify_holder(neighbour, outside, None), SupervisedService)
 
 
 SIBLING = OtherCheckout("sibling", Place("/w/shop", "main"), Place("/w/feat", "feat"))
@@ -199,7 +199,7 @@ SSH = process(name="ssh", argv=("ssh", "-N", "-L", "8000:db:5432", "host"))
 def test_what_is_elsewhere_is_so_unless_a_stricter_law_holds(
     target: Process, run: RunInfo | None, elsewhere: OtherCheckout, expected: HolderKind
 ) -> None:
-    assert standing(target, ME, run, elsewhere_of=lambda _, __: elsewhere) == expected
+    assert classify_holder(target, ME, run, elsewhere_of=lambda _, __: elsewhere) == expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.containers import contained, shown, unasked
+from devports.core.containers import engine_not_asked, with_containers, with_forwarders
 from devports.core.holder_kind import Container, CurrentUser
 from devports.core.model import (
     Endpoint,
@@ -35,15 +35,15 @@ def proxy(pid: int, port: int = 8000) -> Process:
 
 def says(container: Container, port: int) -> Container:
     """Answer as an engine that has one container for each port."""
-    return container.replace(said="one", name=f"c{port}", identity=f"{port}")
+    return container.replace(engine_answer="one", name=f"c{port}", identity=f"{port}")
 
 
 def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[int]]]:
     plan = targets(holders, viewer, lambda _: None)
-    found = contained(plan, PORTS, viewer, says)
+    found = with_containers(plan, PORTS, viewer, says)
     return [
         (
-            target.standing.name if isinstance(target.standing, Container) else "",
+            target.kind.name if isinstance(target.kind, Container) else "",
             [inode for member in target.members for inode in member.inodes],
         )
         for target in found
@@ -110,7 +110,7 @@ def test_a_hidden_forwarder_is_a_holder_like_others(
     likely: tuple[Process, ...], expected: list[int]
 ) -> None:
     hidden = HiddenSocket(FOUR, "root", "docker.service", likely)
-    found = shown(HolderSearch(hidden=(hidden,)))
+    found = with_forwarders(HolderSearch(hidden=(hidden,)))
     assert [holder.process.pid for holder in found.holders] == expected
     assert [holder.inodes for holder in found.holders] == [(4,)] * len(expected)
     assert bool(found.hidden) is not bool(expected)
@@ -118,11 +118,11 @@ def test_a_hidden_forwarder_is_a_holder_like_others(
 
 def test_who_is_likely_and_no_engines_stays_hidden() -> None:
     hidden = HiddenSocket(FOUR, "root", "shop.service", (process(50, "node"),))
-    assert shown(HolderSearch(hidden=(hidden,))).hidden == (hidden,)
+    assert with_forwarders(HolderSearch(hidden=(hidden,))).hidden == (hidden,)
 
 
 def test_unasked_is_no_answer() -> None:
-    assert unasked(Container("docker"), 8000) == Container("docker")
+    assert engine_not_asked(Container("docker"), 8000) == Container("docker")
 
 
 @pytest.mark.parametrize(

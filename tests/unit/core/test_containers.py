@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import standing
+from devports.core.classify import classify_holder
 from devports.core.containers import (
     container_of,
     engine_of,
     engine_of_process,
     forwarded,
     is_monitor,
-    monitored,
+    monitored_container,
 )
 from devports.core.holder_kind import Container, CurrentUser, OrdinaryProcess
 from devports.core.model import Endpoint, HiddenSocket, Process, ProcessKey, Socket
@@ -139,13 +139,15 @@ def test_a_container_is_told_by_its_control_group(
 def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> None:
     inside = f"/system.slice/docker-{ID}.scope"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert standing(server, ME, None) == Container("docker", "0123456789ab", said="inside")
+    assert classify_holder(server, ME, None) == Container(
+        "docker", "0123456789ab", engine_answer="inside"
+    )
 
 
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
     inside = f"/docker/{ID}"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert standing(server, ME.replace(cgroup=inside), None) == OrdinaryProcess()
+    assert classify_holder(server, ME.replace(cgroup=inside), None) == OrdinaryProcess()
 
 
 CONMON = (
@@ -209,7 +211,7 @@ def test_a_monitor_has_its_container_in_its_words(
     monitor: Process, container: tuple[str, str, str]
 ) -> None:
     assert is_monitor(monitor)
-    assert monitored(monitor) == container
+    assert monitored_container(monitor) == container
 
 
 @pytest.mark.parametrize(
@@ -233,19 +235,25 @@ SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
 NPM = process("npm", "npm", "run", "dev", uid=1000).replace(key=ProcessKey(55, 1))
 INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
 INSIDE = [
-    pytest.param((above(*CONMON),), Container("podman", "web", said="inside"), id="podman"),
+    pytest.param(
+        (above(*CONMON),), Container("podman", "web", engine_answer="inside"), id="podman"
+    ),
     pytest.param(
         (NPM, above(*CONMON)),
-        Container("podman", "web", said="inside"),
+        Container("podman", "web", engine_answer="inside"),
         id="with a runner in between",
     ),
-    pytest.param((above(*SHIM),), Container("docker", "0123456789ab", said="inside"), id="docker"),
     pytest.param(
-        (above("conmon"),), Container("podman", said="inside"), id="a container that is not known"
+        (above(*SHIM),), Container("docker", "0123456789ab", engine_answer="inside"), id="docker"
+    ),
+    pytest.param(
+        (above("conmon"),),
+        Container("podman", engine_answer="inside"),
+        id="a container that is not known",
     ),
     pytest.param(
         (INNER, above(*CONMON)),
-        Container("podman", "inner", said="inside"),
+        Container("podman", "inner", engine_answer="inside"),
         id="the inner one of two",
     ),
 ]
@@ -255,21 +263,26 @@ INSIDE = [
 def test_a_server_below_a_monitor_is_the_containers(
     line: tuple[Process, ...], expected: Container
 ) -> None:
-    assert standing(SERVER, ME, None, line) == expected
+    assert classify_holder(SERVER, ME, None, line) == expected
 
 
 def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> None:
     own = above(*CONMON)
     me = ME.replace(line=(ProcessKey(70, 1), own.key))
-    assert standing(SERVER, me, None, (own,)) == OrdinaryProcess()
-    assert standing(SERVER, me, None, (INNER, own)) == Container("podman", "inner", said="inside")
+    assert classify_holder(SERVER, me, None, (own,)) == OrdinaryProcess()
+    assert classify_holder(SERVER, me, None, (INNER, own)) == Container(
+        "podman", "inner", engine_answer="inside"
+    )
 
 
 def test_another_monitor_of_the_container_of_devports_takes_nothing_away() -> None:
     """Each ``podman exec`` has a conmon of its own, for the same container."""
     inside = f"/machine.slice/libpod-{ID}.scope"
     server = SERVER.replace(cgroup=inside)
-    assert standing(server, ME.replace(cgroup=inside), None, (above(*CONMON),)) == OrdinaryProcess()
+    assert (
+        classify_holder(server, ME.replace(cgroup=inside), None, (above(*CONMON),))
+        == OrdinaryProcess()
+    )
 
 
 HIDDEN = [

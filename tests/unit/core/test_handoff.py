@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from devports.core.command_line import values_of, without
-from devports.core.handoff import HandoffPlan, mark, numbered, plan_handoff, says_hello_late
+from devports.core.handoff import HandoffPlan, fill_descriptors, loads_hook, mark, plan_handoff
 from devports.core.model import Endpoint
 from devports.core.service import Service
 from devports.errors import DevportsError
@@ -83,11 +83,11 @@ def test_the_address_that_a_server_with_a_socket_no_longer_says(
 def test_its_words_are_changed_only_where_it_must_be_told() -> None:
     found = decided("sh -c 'exec gunicorn -w 2 -b 127.0.0.1:8000 app'").handed
     assert found is not None
-    argv = [numbered(word, [9]) for word in found.argv]
+    argv = [fill_descriptors(word, [9]) for word in found.argv]
     assert argv == ["sh", "-c", "exec gunicorn -w 2 app --bind 'fd://9'"]
     found = decided("daphne -b 127.0.0.1 -p 8000 app").handed
     assert found is not None
-    assert [numbered(word, [9]) for word in found.argv] == ["daphne", "--fd", "9", "app"]
+    assert [fill_descriptors(word, [9]) for word in found.argv] == ["daphne", "--fd", "9", "app"]
 
 
 def test_a_server_that_takes_several_sockets_gets_one_for_each_address() -> None:
@@ -259,4 +259,4 @@ def test_options_are_found_and_taken_out(words: str, values: tuple[str, ...], re
     ],
 )
 def test_who_loads_a_hook_may_be_late_on_a_busy_machine(name: str, *, late: bool) -> None:
-    assert says_hello_late(name) is late
+    assert loads_hook(name) is late

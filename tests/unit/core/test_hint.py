@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from devports.core.hint import OwnCommand, hint, ours, text_of
+from devports.core.hint import OwnCommand, hint, own_command, text_of
 
 SUDO = 'sudo "$(command -v devports)"'
 
@@ -23,7 +23,7 @@ SUDO = 'sudo "$(command -v devports)"'
     ],
 )
 def test_a_command_about_a_project_names_its_file(command: str, expected: str) -> None:
-    assert text_of(ours(*command.split()), "a.toml") == expected
+    assert text_of(own_command(*command.split()), "a.toml") == expected
 
 
 @pytest.mark.parametrize("command", ["free backend", "doctor"])
@@ -46,18 +46,18 @@ def test_a_command_for_root_names_it_too(command: str) -> None:
     ],
 )
 def test_what_reads_no_configuration_or_names_one_stays_as_it_is(command: str) -> None:
-    own = ours(*shlex.split(command))
+    own = own_command(*shlex.split(command))
     assert text_of(own, "a.toml") == text_of(own, "") == f"devports {command}"
 
 
 def test_a_path_is_quoted_for_a_shell() -> None:
-    assert text_of(ours("vscode"), "my own.toml") == "devports vscode --config 'my own.toml'"
+    assert text_of(own_command("vscode"), "my own.toml") == "devports vscode --config 'my own.toml'"
 
 
 def test_every_command_in_a_sentence_names_the_file() -> None:
     advice = hint(
-        *("start `db` (devports does not start it), then ", ours("run", "web"), ", or "),
-        ours("free", "web", "--yes"),
+        *("start `db` (devports does not start it), then ", own_command("run", "web"), ", or "),
+        own_command("free", "web", "--yes"),
     )
     assert text_of(advice, "a.toml") == (
         "start `db` (devports does not start it), then `devports run web --config a.toml`,"

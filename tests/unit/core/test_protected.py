@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import standing
+from devports.core.classify import classify_holder
 from devports.core.command_line import program
 from devports.core.holder_kind import CurrentUser, OrdinaryProcess, Protected, RunInfo
 from devports.core.model import JobControl, Process, ProcessKey
@@ -100,7 +100,7 @@ def test_what_is_protected_stays_so_for_root_and_for_our_own_runs(
 ) -> None:
     for viewer in (ME, ME.replace(uid=0)):
         assert protection(target, viewer) == reason
-        assert standing(target, viewer, RUN) == Protected(reason)
+        assert classify_holder(target, viewer, RUN) == Protected(reason)
 
 
 ORDINARY = [
@@ -145,7 +145,7 @@ ORDINARY = [
 @pytest.mark.parametrize("target", ORDINARY)
 def test_what_only_looks_protected_is_not(target: Process) -> None:
     assert protection(target, ME) == ""
-    assert standing(target, ME, None) == OrdinaryProcess()
+    assert classify_holder(target, ME, None) == OrdinaryProcess()
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def by_words(text: str) -> HolderSearch:
 
 
 def says(said: Said, **facts: object) -> Named:
-    return lambda container, _: container.replace(said=said, **facts)
+    return lambda container, _: container.replace(engine_answer=said, **facts)
 
 
 MASTER = process(60, "ssh", argv=("ssh: /home/lana/cm [mux]",), exe="/usr/bin/ssh")

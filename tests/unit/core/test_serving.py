@@ -8,7 +8,7 @@ import pytest
 
 from devports.core.model import Endpoint, Process, ProcessKey
 from devports.core.recovery import Accepting, Joined, Queued, Stalled
-from devports.core.serving import EVERY, STEP, Look, Serving, begin, knocked, step
+from devports.core.serving import EVERY, STEP, Inspection, Serving, begin, step, with_connection
 
 if TYPE_CHECKING:
     from devports.core.recovery import RunEvent
@@ -32,15 +32,15 @@ def look(
     exited: Process | None = None,
     stranger: Process | None = None,
     **accepts: bool | None,
-) -> Look:
+) -> Inspection:
     """Return one look; `accepts` says of reloader, worker and next who has the socket, and how."""
     named = {"reloader": RELOADER, "worker": WORKER, "next": NEXT}
     holders = {named[name].key: how for name, how in accepts.items()}
     beside = None if stranger is None else (HERE, stranger)
-    return Look(now, inodes, queue, holders, exited, beside)
+    return Inspection(now, inodes, queue, holders, exited, beside)
 
 
-def told(*looks: Look) -> list[RunEvent]:
+def told(*looks: Inspection) -> list[RunEvent]:
     """Return all that is said of a server that became ready at 0."""
     known, said = begin("web", HERE, 0), []
     for each in looks:
@@ -183,11 +183,11 @@ PREFORKED = look(0.2, reloader=False, worker=True, next=True)
         ),
     ],
 )
-def test_a_story(looks: tuple[Look, ...], said: list[RunEvent]) -> None:
+def test_a_story(looks: tuple[Inspection, ...], said: list[RunEvent]) -> None:
     assert told(*looks) == said
 
 
-def after(*looks: Look) -> Serving:
+def after(*looks: Inspection) -> Serving:
     known = begin("web", HERE, 0)
     for each in looks:
         known, _ = step(known, each)
@@ -211,10 +211,10 @@ def after(*looks: Look) -> Serving:
     ],
 )
 def test_looks_are_rare_and_cheap_where_nothing_is_in_doubt(
-    looks: tuple[Look, ...], pause: float, asks: bool
+    looks: tuple[Inspection, ...], pause: float, asks: bool
 ) -> None:
     known = after(*looks)
-    assert (known.pause, known.asks(FIVE)) == (pause, asks)
+    assert (known.pause, known.needs_holders(FIVE)) == (pause, asks)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_looks_are_rare_and_cheap_where_nothing_is_in_doubt(
     ],
 )
 def test_only_where_a_new_holder_may_be_accepting_a_connection_is_to_tell(
-    seen: Look, perhaps: bool
+    seen: Inspection, perhaps: bool
 ) -> None:
     known = after(SERVED, DIED, LATE, seen)
     assert (known.stalled, known.perhaps) == (True, perhaps)
@@ -238,13 +238,13 @@ def test_only_where_a_new_holder_may_be_accepting_a_connection_is_to_tell(
 def test_a_connection_of_ours_that_is_missed_in_the_queue_was_accepted(
     queue: int, said: RunEvent | None
 ) -> None:
-    known = knocked(after(SERVED, DIED, LATE, look(64, reloader=False, next=None)))
+    known = with_connection(after(SERVED, DIED, LATE, look(64, reloader=False, next=None)))
     known, news = step(known, look(66, queue=queue, reloader=False, next=None))
     assert (news, known.perhaps) == (said, said is None)
 
 
 def test_who_accepts_on_a_new_socket_is_asked() -> None:
-    assert after(SERVED).asks(SIX)
+    assert after(SERVED).needs_holders(SIX)
 
 
 def test_who_has_exited_is_forgotten() -> None:

@@ -99,7 +99,7 @@ ROWS: list[tuple[str, StartFacts, Outcome]] = [
     ("our hold drove it elsewhere", BESIDE.replace(**GONE, elsewhere=True, elapsed=LATE),
      "without-hold"),
     ("its command names the other port",
-     BESIDE.replace(**GONE, elsewhere=True, told=True, elapsed=LATE), "moved"),
+     BESIDE.replace(**GONE, elsewhere=True, port_in_command=True, elapsed=LATE), "moved"),
     ("elsewhere, and hooked", HOOKED.replace(elsewhere=True, elapsed=LATE), "moved"),
     ("elsewhere before its time is up", HOOKED.replace(elsewhere=True), "wait"),
     ("elsewhere, without a hold", BARE.replace(elsewhere=True, elapsed=LATE), "moved"),

@@ -24,10 +24,10 @@ from devports.core.model import Holder, Process, ProcessKey
 from devports.core.stop_plan import (
     ConfirmPolicy,
     StopTarget,
-    consent,
+    confirmation,
     is_inheritor,
     may_restart_children,
-    possible_tops,
+    possible_roots,
     targets,
 )
 
@@ -267,9 +267,9 @@ def test_an_heir_is_of_the_family(line: tuple[Process, ...], expected: bool) -> 
 
 def test_of_whom_it_matters_what_else_they_serve() -> None:
     (holder,) = holders((VITE, SH_C, NPM, MAKE, ZSH))
-    assert possible_tops(holder) == [NPM]
+    assert possible_roots(holder) == [NPM]
     (holder,) = holders((APP, ZSH, TERMINAL))
-    assert possible_tops(holder) == []
+    assert possible_roots(holder) == []
 
 
 def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
@@ -282,7 +282,7 @@ def test_nobody_climbs_to_the_line_that_devports_runs_in() -> None:
 def test_a_target_carries_the_strictest_standing_of_its_family() -> None:
     unit = UVICORN_CHILD.replace(cgroup="/system.slice/shop.service")
     (target,) = targets(holders((UVICORN, ZSH), (unit, UVICORN, ZSH)), VIEWER, no_run)
-    assert isinstance(target.standing, SupervisedService)
+    assert isinstance(target.kind, SupervisedService)
     assert target.process == UVICORN
     assert len(target.members) == 2
 
@@ -335,9 +335,9 @@ STANDINGS: list[HolderKind] = [
     SupervisedService("systemd", "x.service", "systemctl stop x.service"),
     Container("docker"),
     Container("docker", "db", "postgres", "ab" * 32, "one"),
-    Container("docker", said="several"),
-    Container("docker", said="none"),
-    Container("docker", "abab", said="inside"),
+    Container("docker", engine_answer="several"),
+    Container("docker", engine_answer="none"),
+    Container("docker", "abab", engine_answer="inside"),
     Protected("init"),
     *ELSEWHERE,
 ]
@@ -347,7 +347,7 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
     """Say it again, as the law says it and not as the code does."""
     if isinstance(standing, Protected | SupervisedService):
         return "refused"
-    if isinstance(standing, Container) and standing.said != "one":
+    if isinstance(standing, Container) and standing.engine_answer != "one":
         return "refused"
     if isinstance(standing, OtherUser):
         if not standing.permitted:
@@ -365,7 +365,7 @@ def allowed(standing: HolderKind, policy: ConfirmPolicy) -> str:
             and standing.run.left
             and standing.run.project == "/srv"
         )
-        granted = policy.yes or (policy.reclaim == "/srv" and left_here)
+        granted = policy.yes or (policy.reclaim_project == "/srv" and left_here)
     return "granted" if granted else ("ask" if policy.interactive else "unanswerable")
 
 
@@ -376,38 +376,40 @@ def test_consent_follows_the_law_for_every_policy(standing: HolderKind) -> None:
         both, both, both, ("", "/srv", "/other", "/w/shop"), both
     ):
         policy = ConfirmPolicy(yes, others, asks, reclaim, other_checkouts=checkouts)
-        assert consent(standing, policy) == allowed(standing, policy), policy
+        assert confirmation(standing, policy) == allowed(standing, policy), policy
 
 
 def test_yes_alone_never_covers_another_user() -> None:
     other = OtherUser("bob", permitted=True)
-    assert consent(other, ConfirmPolicy(yes=True, interactive=True)) == "ask"
-    assert consent(other, ConfirmPolicy(yes=True)) == "unanswerable"
-    assert consent(other, ConfirmPolicy(other_users=True)) == "unanswerable"
-    assert consent(other, ConfirmPolicy(yes=True, other_users=True)) == "granted"
+    assert confirmation(other, ConfirmPolicy(yes=True, interactive=True)) == "ask"
+    assert confirmation(other, ConfirmPolicy(yes=True)) == "unanswerable"
+    assert confirmation(other, ConfirmPolicy(other_users=True)) == "unanswerable"
+    assert confirmation(other, ConfirmPolicy(yes=True, other_users=True)) == "granted"
 
 
 def test_yes_alone_never_covers_a_sibling_on_a_terminal_or_not() -> None:
     sibling = SIBLING.replace(run=LIVE)
-    assert consent(sibling, ConfirmPolicy(interactive=True)) == "ask"
-    assert consent(sibling, ConfirmPolicy(yes=True, interactive=True)) == "refused"
-    assert consent(sibling, ConfirmPolicy(yes=True, other_users=True)) == "refused"
-    assert consent(sibling, ConfirmPolicy(other_checkouts=True)) == "unanswerable"
-    assert consent(sibling, ConfirmPolicy(yes=True, other_checkouts=True)) == "granted"
+    assert confirmation(sibling, ConfirmPolicy(interactive=True)) == "ask"
+    assert confirmation(sibling, ConfirmPolicy(yes=True, interactive=True)) == "refused"
+    assert confirmation(sibling, ConfirmPolicy(yes=True, other_users=True)) == "refused"
+    assert confirmation(sibling, ConfirmPolicy(other_checkouts=True)) == "unanswerable"
+    assert confirmation(sibling, ConfirmPolicy(yes=True, other_checkouts=True)) == "granted"
 
 
 def test_what_a_siblings_run_left_is_not_reclaimed() -> None:
     left = SIBLING.replace(run=DEAD)
-    assert consent(left, ConfirmPolicy(reclaim="/w/shop")) == "unanswerable"
+    assert confirmation(left, ConfirmPolicy(reclaim_project="/w/shop")) == "unanswerable"
 
 
 def test_where_a_service_shall_fail_nothing_is_granted_or_asked() -> None:
-    policy = ConfirmPolicy(yes=True, other_users=True, interactive=True, reclaim="/srv", fails=True)
-    assert {consent(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
+    policy = ConfirmPolicy(
+        yes=True, other_users=True, interactive=True, reclaim_project="/srv", never_ask=True
+    )
+    assert {confirmation(standing, policy) for standing in STANDINGS} == {"refused", "unanswerable"}
 
 
 def test_without_a_word_and_without_a_terminal_nothing_is_granted() -> None:
-    assert {consent(standing, ConfirmPolicy()) for standing in STANDINGS} == {
+    assert {confirmation(standing, ConfirmPolicy()) for standing in STANDINGS} == {
         "refused",
         "unanswerable",
     }

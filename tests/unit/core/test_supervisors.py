@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import standing, strictest_kind, supervisor_of
+from devports.core.classify import classify_holder, strictest_kind, supervisor_of
 from devports.core.holder_kind import (
     CurrentUser,
     OrdinaryProcess,
@@ -80,7 +80,7 @@ SUPERVISORD = [
 def test_supervisord_is_asked_by_its_own_client(
     daemon: Process, found: tuple[tuple[str, str], ...], stop: str
 ) -> None:
-    keeper = supervisor_of(SERVER.replace(marks=found), (daemon, INIT), ME)
+    keeper = supervisor_of(SERVER.replace(environment_marks=found), (daemon, INIT), ME)
     assert keeper is not None
     assert (keeper.by, keeper.stop) == ("supervisord", stop)
     assert bool(keeper.unit) == (" stop " in stop)
@@ -103,14 +103,16 @@ def test_pm2_is_asked_for_the_app_by_its_number(
     daemon: Process, found: tuple[tuple[str, str], ...], viewer: CurrentUser, stop: str
 ) -> None:
     keeper = supervisor_of(
-        SERVER.replace(marks=found), (daemon.replace(uid=daemon.uid or 1000), INIT), viewer
+        SERVER.replace(environment_marks=found),
+        (daemon.replace(uid=daemon.uid or 1000), INIT),
+        viewer,
     )
     assert keeper is not None
     assert (keeper.by, keeper.stop) == ("pm2", stop)
 
 
 def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
-    assert supervisor_of(SERVER.replace(marks=APP), (GOD,), ME) == SupervisedService(
+    assert supervisor_of(SERVER.replace(environment_marks=APP), (GOD,), ME) == SupervisedService(
         "pm2", "my api", "pm2 stop 3"
     )
 
@@ -118,7 +120,9 @@ def test_an_app_of_pm2_is_named_as_its_user_named_it() -> None:
 @pytest.mark.parametrize("daemon", [DAEMON, GOD])
 def test_a_supervisor_that_listens_for_its_servers_is_not_ended(daemon: Process) -> None:
     """In pm2's cluster mode the daemon has the socket, and all its apps would end with it."""
-    assert isinstance(standing(daemon.replace(marks=APP), ME, None, (INIT,)), SupervisedService)
+    assert isinstance(
+        classify_holder(daemon.replace(environment_marks=APP), ME, None, (INIT,)), SupervisedService
+    )
 
 
 BETWEEN = [
@@ -139,14 +143,22 @@ def test_what_a_person_started_below_a_supervisor_is_their_own(
     between: tuple[Process, ...], kept: bool
 ) -> None:
     """A terminal in a supervised editor hands the variables on to all that is started in it."""
-    found = standing(SERVER.replace(marks=WEB), ME, None, (*between, DAEMON, INIT))
+    found = classify_holder(
+        SERVER.replace(environment_marks=WEB), ME, None, (*between, DAEMON, INIT)
+    )
     assert isinstance(found, SupervisedService) == kept
     assert isinstance(found, OrdinaryProcess) != kept
 
 
 def test_variables_alone_prove_nothing() -> None:
-    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (ZSH, INIT)) == OrdinaryProcess()
-    assert standing(SERVER.replace(marks=(*WEB, *APP)), ME, None, (INIT,)) == OrdinaryProcess()
+    assert (
+        classify_holder(SERVER.replace(environment_marks=(*WEB, *APP)), ME, None, (ZSH, INIT))
+        == OrdinaryProcess()
+    )
+    assert (
+        classify_holder(SERVER.replace(environment_marks=(*WEB, *APP)), ME, None, (INIT,))
+        == OrdinaryProcess()
+    )
 
 
 LAUNCHD = [
@@ -162,13 +174,13 @@ LAUNCHD = [
 
 @pytest.mark.parametrize(("label", "uid", "stop"), LAUNCHD)
 def test_a_job_of_launchd_is_booted_out(label: str, uid: int, stop: str | None) -> None:
-    job = process(60, "redis-server", uid=uid, marks=marks(launchd=label))
+    job = process(60, "redis-server", uid=uid, environment_marks=marks(launchd=label))
     keeper = supervisor_of(job, (process(1, "launchd", uid=0),), ME)
     assert (keeper.stop if keeper else None) == stop
 
 
 def test_a_worker_of_a_job_is_the_jobs() -> None:
-    job = process(50, "gunicorn", marks=marks(launchd="com.lana.shop"))
+    job = process(50, "gunicorn", environment_marks=marks(launchd="com.lana.shop"))
     keeper = supervisor_of(process(60, "gunicorn"), (job,), ME)
     assert keeper is not None
     assert keeper.unit == "com.lana.shop"
@@ -176,7 +188,7 @@ def test_a_worker_of_a_job_is_the_jobs() -> None:
 
 def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can() -> None:
     top = process(50, "gunicorn")
-    member = Holder(SERVER.replace(marks=WEB), (7,), (top, DAEMON))
+    member = Holder(SERVER.replace(environment_marks=WEB), (7,), (top, DAEMON))
     plain = Holder(process(61, "gunicorn"), (7,), (top, DAEMON))
     found = strictest_kind(top, [plain, member], ME, None)
     assert isinstance(found, SupervisedService)
@@ -185,9 +197,9 @@ def test_a_supervised_member_makes_the_family_supervised_and_names_it_if_one_can
 
 def test_another_users_supervised_server_is_supervised_first() -> None:
     other = SERVER.replace(uid=5, user="www")
-    assert isinstance(standing(other, ME, None, (DAEMON,)), SupervisedService)
-    assert standing(other, ME, None, ()) == OtherUser("www", permitted=False)
+    assert isinstance(classify_holder(other, ME, None, (DAEMON,)), SupervisedService)
+    assert classify_holder(other, ME, None, ()) == OtherUser("www", permitted=False)
 
 
 def test_the_first_process_stays_protected_whatever_it_supervises() -> None:
-    assert isinstance(standing(DAEMON.replace(key=ProcessKey(1, 1)), ROOT, None), Protected)
+    assert isinstance(classify_holder(DAEMON.replace(key=ProcessKey(1, 1)), ROOT, None), Protected)

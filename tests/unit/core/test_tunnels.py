@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.classify import cancel, exit_command, standing
+from devports.core.classify import cancel, classify_holder, exit_command
 from devports.core.holder_kind import (
     CurrentUser,
     DevportsRun,
@@ -15,7 +15,7 @@ from devports.core.holder_kind import (
     Tunnel,
 )
 from devports.core.model import Holder, Process, ProcessKey
-from devports.core.stop_plan import ConfirmPolicy, consent, targets
+from devports.core.stop_plan import ConfirmPolicy, confirmation, targets
 
 ME = CurrentUser(1000, 1000)
 SESSION = Protected("an ssh session that forwards the port")
@@ -59,20 +59,20 @@ JUDGED = [
 
 @pytest.mark.parametrize(("text", "expected"), JUDGED)
 def test_a_tunnel_is_told_by_its_words(text: str, expected: object) -> None:
-    assert standing(words(text), ME, None) == expected
+    assert classify_holder(words(text), ME, None) == expected
 
 
 def test_the_shared_master_of_ssh_sessions_is_a_session() -> None:
     master = process("ssh: /home/lana/.ssh/cm-host [mux]")
-    assert standing(master, ME, None) == SESSION
+    assert classify_holder(master, ME, None) == SESSION
 
 
 def test_a_tunnel_of_ours_is_ours_and_another_users_is_theirs() -> None:
     tunnel = words("ssh -L 8000:db:5432 host")
     run = RunInfo(tunnel.key, "db", "/srv")
-    assert standing(tunnel, ME, run) == DevportsRun(run)
+    assert classify_holder(tunnel, ME, run) == DevportsRun(run)
     tunnel = words("ssh -N -L 8000:db:5432 host").replace(uid=5, user="bob")
-    assert standing(tunnel, ME, None) == OtherUser("bob", permitted=False)
+    assert classify_holder(tunnel, ME, None) == OtherUser("bob", permitted=False)
 
 
 def test_autossh_is_ended_with_the_ssh_that_it_would_start_again() -> None:
@@ -81,12 +81,12 @@ def test_autossh_is_ended_with_the_ssh_that_it_would_start_again() -> None:
     zsh = process("-zsh", pid=40)
     (target,) = targets([Holder(ssh, (7,), (top, zsh))], ME, lambda _: None)
     assert target.process == top
-    assert isinstance(target.standing, Tunnel)
+    assert isinstance(target.kind, Tunnel)
 
 
 def test_a_tunnel_needs_the_same_consent_as_a_server() -> None:
     for policy in (ConfirmPolicy(), ConfirmPolicy(yes=True), ConfirmPolicy(interactive=True)):
-        assert consent(Tunnel("ssh -N"), policy) == consent(OrdinaryProcess(), policy)
+        assert confirmation(Tunnel("ssh -N"), policy) == confirmation(OrdinaryProcess(), policy)
 
 
 CANCELLED = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.detect.model import DetectedService, Source
-from devports.detect.services import settled, valid_name, with_names, with_ports
+from devports.detect.services import merge_services, valid_name, with_names, with_ports
 from tests.unit.detect.making import only, services, tree
 
 WHY = (Source("x", 1, "y"),)
@@ -117,4 +117,4 @@ def test_further_ports_that_are_taken_are_left_out() -> None:
 
 def test_there_is_a_bound() -> None:
     many = [found(f"s{number}", 1, folder=str(number)) for number in range(60)]
-    assert len(settled(tree({}), many).services) == 50
+    assert len(merge_services(tree({}), many).services) == 50

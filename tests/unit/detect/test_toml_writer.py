@@ -54,7 +54,7 @@ def test_a_service_in_full() -> None:
 def test_a_watched_service() -> None:
     assert document([DB]).split("\n\n")[1] == (
         "# main.py, line 3: app = FastAPI()\n"
-        "[services.db]    # no command: watched, never started\n"
+        "[services.db]    # no command: devports never starts it\n"
         "port = 5432\n"
         "ports = { more = 5433 }"
     )

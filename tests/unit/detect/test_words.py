@@ -95,7 +95,7 @@ def test_what_a_command_says_of_where_it_listens(command: str, told: DetectedAdd
     assert line is not None
     start = recognise(line.words)
     assert start is not None
-    assert start.told == told
+    assert start.address == told
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_only_every_address_is_a_host_to_keep() -> None:
 
 
 def test_the_variable_port_becomes_the_placeholder() -> None:
-    words, told = with_port(["serve", "-p", "$PORT", "x:${PORT:-81}", "{port}", "$PORTAL"])
+    words, default = with_port(["serve", "-p", "$PORT", "x:${PORT:-81}", "{port}", "$PORTAL"])
     assert words[:5] == ("serve", "-p", "{port}", "x:{port}", "{{port}}")
-    assert told == 81
+    assert default == 81
 
 
 def test_a_shell_is_needed_for_what_only_a_shell_means() -> None:

@@ -37,16 +37,15 @@ if TYPE_CHECKING:
     from devports.core.verdict import Verdict
 
 DOCS = pages.ROOT / "docs"
-CODE_TABLE = "## What devports itself says"
 SAYS_SO = {
     "#address-already-in-use": True,
     "#a-server-is-already-running": False,
-    "#it-went-to-another-port": True,
-    "#two-servers-and-localhost-reaches-one": True,
-    "#a-container-has-it": True,
+    "#server-on-another-port": True,
+    "#two-servers-behind-localhost": True,
+    "#port-in-use-by-a-container": True,
     "#permission-denied": True,
     "#cannot-assign-requested-address": False,
-    "#it-says-that-it-listens-and-is-gone": False,
+    "#exited-server-that-printed-listening": False,
 }
 """Whether the texts of each part of docs/errors.md say that a bind failed."""
 OF_A_FILE_TOO = "PermissionError: [Errno 13] Permission denied"

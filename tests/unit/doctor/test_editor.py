@@ -18,14 +18,16 @@ RULES = [
     pytest.param(Editor(stale=(TASKS,)), [], id="a file that is all a person's"),
     pytest.param(Editor(wanted=True), [], id="all is up to date"),
     pytest.param(Editor(wanted=True, missing=(TASKS,)), ["editor-files-missing"], id="not yet"),
-    pytest.param(Editor(ours=True, stale=(TASKS,)), ["editor-files-stale"], id="stale"),
+    pytest.param(Editor(generated=True, stale=(TASKS,)), ["editor-files-stale"], id="stale"),
     pytest.param(
         Editor(wanted=True, missing=(LAUNCH,), stale=(TASKS,)),
         ["editor-files-missing", "editor-files-stale"],
         id="both",
     ),
     pytest.param(Editor(trouble=("x", "y", ("z",))), ["x"], id="what should be is not known"),
-    pytest.param(Editor(ours=True, unresolved=(LOST, LOST)), ["editor-command-missing"], id="lost"),
+    pytest.param(
+        Editor(generated=True, unresolved=(LOST, LOST)), ["editor-command-missing"], id="lost"
+    ),
     pytest.param(
         Editor(flaws=(LintFinding("label-twice", TASKS, 4, 2, "two", "why"),)),
         ["editor-label-twice"],

@@ -169,7 +169,7 @@ def test_the_environment_of_a_command(what: Command, expected: list[str]) -> Non
 
 def test_an_environment_is_made_by_one_command() -> None:
     python = only(facts(commands=(command(trouble="missing", environment=GONE),)))
-    assert python.remedies[0].command == GONE.makes
+    assert python.remedies[0].command == GONE.create_command
     assert python.remedies[0].title.startswith("create it, then install")
     node = only(facts(commands=(command(environment=PACKAGES),)))
     assert (node.remedies[0].title, node.remedies[0].command) == (

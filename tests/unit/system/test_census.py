@@ -9,7 +9,7 @@ import pytest
 
 from devports.core.holder_kind import CurrentUser
 from devports.core.model import Endpoint
-from devports.system.inspect import HolderCache, census, is_service
+from devports.system.inspect import HolderCache, inspect_listeners, is_service
 from tests.fakes import ME, FakeMachine
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def checkout(folder: Path, branch: str) -> Path:
 def told(machine: FakeMachine, here: object) -> list[tuple[str, str, str, list[int]]]:
     return [
         (g.kind, os.path.basename(g.folder), g.branch, [f.endpoint.port for f in g.findings])
-        for g in census(machine, str(here)).groups
+        for g in inspect_listeners(machine, str(here)).groups
     ]
 
 
@@ -128,7 +128,7 @@ def test_one_look_at_the_table_and_one_at_the_holders_whatever_the_number():
     machine = Counting()
     for number in range(40):
         settle(machine, 100 + number, "/", 8000 + number)
-    assert len(census(machine, "/").groups[0].findings) == 40
+    assert len(inspect_listeners(machine, "/").groups[0].findings) == 40
     assert (machine.tables, machine.lookups) == (1, 1)
 
 
@@ -136,7 +136,7 @@ def test_twins_on_one_endpoint_are_one_finding_with_both(tmp_path: Path):
     machine = FakeMachine()
     settle(machine, 50, tmp_path, 8000)
     settle(machine, 51, tmp_path, 8000)
-    (group,) = census(machine, "/").groups
+    (group,) = inspect_listeners(machine, "/").groups
     (finding,) = group.findings
     assert [holder.process.pid for holder in finding.holding.holders] == [50, 51]
 

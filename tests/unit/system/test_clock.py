@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.system import clock
-from devports.system.clock import Lasting
+from devports.system.clock import SteadyCondition
 
 HISTORIES = [
     pytest.param([(0, True)], False, id="it has only begun"),
@@ -21,8 +21,8 @@ HISTORIES = [
 def test_something_has_lasted_for_a_second(
     history: list[tuple[float, bool]], lasted: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    said, lasting = False, Lasting(1.0)
+    said, lasting = False, SteadyCondition(1.0)
     for moment, is_so in history:
         monkeypatch.setattr(clock, "monotonic", lambda moment=moment: moment)
-        said = lasting.has(is_so)
+        said = lasting.update(is_so)
     assert said is lasted

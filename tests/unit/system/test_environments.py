@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system.programs import lacks, needed_by, package
+from devports.system.programs import lacks_package, needed_by, package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_virtual_environment_that_was_never_made(tmp_path: Path) -> None:
     found = needed_by(".venv/bin/uvicorn", str(tmp_path), startable=False)
     assert found is not None
     assert (found.kind, found.state) == ("python", "absent")
-    assert found.makes == f"python3 -m venv {tmp_path}/.venv"
+    assert found.create_command == f"python3 -m venv {tmp_path}/.venv"
 
 
 def test_one_whose_python_has_gone(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_a_package_that_is_certainly_not_there(
     put(tmp_path / "pyvenv.cfg", settings)
     for name in files:
         put(tmp_path / PACKAGES / name)
-    assert lacks(str(tmp_path / "bin/python"), "debugpy") is expected
+    assert lacks_package(str(tmp_path / "bin/python"), "debugpy") is expected
 
 
 def test_of_what_is_no_virtual_environment_nothing_is_certain(tmp_path: Path) -> None:
     put(tmp_path / PACKAGES / "six.py")
-    assert not lacks(str(tmp_path / "bin/python"), "debugpy")
-    assert not lacks("", "debugpy")
+    assert not lacks_package(str(tmp_path / "bin/python"), "debugpy")
+    assert not lacks_package("", "debugpy")
 
 
 NONE_OF_IT = [
@@ -121,7 +121,7 @@ def test_packages_are_installed_by_who_locked_them(tmp_path: Path, lock: str, ma
     put(tmp_path / lock)
     found = needed_by("node_modules/.bin/vite", str(tmp_path), startable=False)
     assert found is not None
-    assert found.makes == f"cd {tmp_path} && {manager} install"
+    assert found.create_command == f"cd {tmp_path} && {manager} install"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\udcff", "[" * 9000])

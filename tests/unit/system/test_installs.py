@@ -56,7 +56,7 @@ def test_both_in_one_environment_is_ours_as_far_as_the_command_goes(tmp_path: Pa
     script(tmp_path)
     package(tmp_path, "devports-0.1.0")
     package(tmp_path, "devports_cli-0.0.9")
-    assert [program.kin for program in found(tmp_path)] == ["ours-elsewhere"]
+    assert [program.origin for program in found(tmp_path)] == ["ours-elsewhere"]
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_both_in_one_environment_is_ours_as_far_as_the_command_goes(tmp_path: Pa
 )
 def test_a_program_for_node_is_not_ours(line: str, tmp_path: Path) -> None:
     script(tmp_path, line)
-    assert [(p.kin, p.what) for p in found(tmp_path)] == [("foreign", "a program for node")]
+    assert [(p.origin, p.what) for p in found(tmp_path)] == [("foreign", "a program for node")]
 
 
 @pytest.mark.parametrize("text", ["", "#!/bin/sh\n", "\x7fELF\n"])
 def test_what_does_not_tell_is_not_guessed(text: str, tmp_path: Path) -> None:
     script(tmp_path, text)
-    assert [(p.kin, p.what) for p in found(tmp_path)] == [("unknown", "")]
+    assert [(p.origin, p.what) for p in found(tmp_path)] == [("unknown", "")]
 
 
 @NEEDS_LINKS
@@ -80,7 +80,7 @@ def test_a_link_is_followed_and_counted_once(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "devports").symlink_to(tmp_path / "venv" / "bin" / "devports")
     (program,) = found(tmp_path, tmp_path / "venv")
-    assert (program.path, program.kin) == (f"{tmp_path}/bin/devports", "ours-elsewhere")
+    assert (program.path, program.origin) == (f"{tmp_path}/bin/devports", "ours-elsewhere")
 
 
 def test_only_what_can_be_executed_in_a_full_path_counts(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_this_very_installation_is_ours() -> None:
     if not os.path.exists(own):
         pytest.skip("not installed as a script in an environment of its own")
     (program,) = programs.on_path({"PATH": os.path.dirname(os.path.abspath(own))})
-    assert (program.kin, program.what) == ("ours", f"devports-cli {devports.__version__}")
+    assert (program.origin, program.what) == ("ours", f"devports-cli {devports.__version__}")
 
 
 def test_no_unrelated_package_is_beside_us() -> None:
-    assert programs.neighbour() is None
+    assert programs.conflicting_package() is None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system.identity import NOBODY, SOMEBODY, Row, identity
-from devports.system.macos import agrees, together
+from devports.system.identity import NO_PROCESS, UNKNOWN_PROCESS, Row, identity
+from devports.system.macos import merge_rows, names_match
 
 if TYPE_CHECKING:
     from devports.core.model import State
@@ -39,7 +39,7 @@ def opened(pid: int, *, local: Endpoint = PORT, remote: Endpoint | None = None) 
 def met(own: tuple[Row, ...], *listed: Row, read: tuple[int, ...] = ()) -> set[tuple[int, bool]]:
     """Return pid and proof of what comes out, where `read` are the processes looked at."""
     looked_at = {*read, *(each.pid for each in own)}
-    return {(r.pid, r.proven) for r in together(own, listed, looked_at, NAMES.get)}
+    return {(r.pid, r.proven) for r in merge_rows(own, listed, looked_at, NAMES.get)}
 
 
 ALONE = [
@@ -49,7 +49,7 @@ ALONE = [
     pytest.param(row(10), False, id="no name beside the pid: it is not"),
     pytest.param(row(20, "Code Helper (Plu"), True, id="the name is cut as netstat cuts it"),
     pytest.param(row(20, "Code"), False, id="the name is the beginning of another"),
-    pytest.param(row(SOMEBODY), False, id="no pid at all"),
+    pytest.param(row(UNKNOWN_PROCESS), False, id="no pid at all"),
 ]
 
 
@@ -74,15 +74,15 @@ def test_another_user_with_a_copy_of_the_socket_is_named_beside_the_one_we_see()
 
 
 def test_a_listener_of_somebody_is_one_that_we_see_on_the_same_address():
-    assert met((opened(11),), row(SOMEBODY)) == {(11, True)}
-    elsewhere = row(SOMEBODY, local=Endpoint("::1", 8000))
-    assert met((opened(11),), elsewhere) == {(11, True), (SOMEBODY, False)}
+    assert met((opened(11),), row(UNKNOWN_PROCESS)) == {(11, True)}
+    elsewhere = row(UNKNOWN_PROCESS, local=Endpoint("::1", 8000))
+    assert met((opened(11),), elsewhere) == {(11, True), (UNKNOWN_PROCESS, False)}
 
 
 def test_what_nobody_has_is_kept_as_nobodys():
-    left = row(NOBODY, remote=PEER, state="TIME_WAIT")
-    (found,) = together((), (left,), (), NAMES.get)
-    assert (found.pid, found.socket.inode) == (NOBODY, 0)
+    left = row(NO_PROCESS, remote=PEER, state="TIME_WAIT")
+    (found,) = merge_rows((), (left,), (), NAMES.get)
+    assert (found.pid, found.socket.inode) == (NO_PROCESS, 0)
 
 
 def test_the_same_connection_is_known_in_both_ways_to_write_its_addresses():
@@ -106,4 +106,4 @@ AGREE = [
 
 @pytest.mark.parametrize(("listed", "name", "expected"), AGREE)
 def test_a_name_agrees(listed: str, name: str | None, expected: bool):
-    assert agrees(listed, name) is expected
+    assert names_match(listed, name) is expected

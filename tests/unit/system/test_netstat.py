@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devports.core.model import Endpoint, Socket
 from devports.system import macos_tools
-from devports.system.identity import NOBODY, SOMEBODY, Row, identity
+from devports.system.identity import NO_PROCESS, UNKNOWN_PROCESS, Row, identity
 
 LOCAL = Endpoint("127.0.0.1", 8000)
 HEADS = {
@@ -72,8 +72,8 @@ def test_without_a_heading_it_counts_from_the_right_where_a_colon_proves_the_pla
 def test_without_v_a_listener_is_somebodys():
     plain = "Proto Recv-Q Send-Q  Local Address  Foreign Address  (state)\n"
     (row,) = macos_tools.netstat((plain + line(tail="")).encode())[0]
-    assert (row.pid, row.name) == (SOMEBODY, "")
-    assert row.socket.inode == identity(SOMEBODY, LOCAL) != 0
+    assert (row.pid, row.name) == (UNKNOWN_PROCESS, "")
+    assert row.socket.inode == identity(UNKNOWN_PROCESS, LOCAL) != 0
 
 
 NAMES = [
@@ -117,7 +117,7 @@ STATES = [
     pytest.param("CLOSED", "127.0.0.1.9", "CLOSE", 4211, id="reset, and still open"),
     pytest.param("SYN_RCVD", "127.0.0.1.9", "SYN_RECV", 4211, id="half open"),
     pytest.param("FIN_WAIT_1", "127.0.0.1.9", "FIN_WAIT1", 4211, id="closing"),
-    pytest.param("TIME_WAIT", "127.0.0.1.9", "TIME_WAIT", NOBODY, id="nobody's, whoever had it"),
+    pytest.param("TIME_WAIT", "127.0.0.1.9", "TIME_WAIT", NO_PROCESS, id="of no process"),
 ]
 
 
@@ -130,12 +130,12 @@ def test_a_state_has_the_kernels_name(word: str, foreign: str, state: str, pid: 
 def test_a_listener_without_a_pid_is_somebodys_and_a_connection_nobodys():
     nobody = TAILS["26"].replace("node:4211", "kernel_task:0")
     rows = read(line(tail=nobody) + line(tail=nobody, state="ESTABLISHED", foreign="1.2.3.4.5"))
-    assert [row.pid for row in rows] == [SOMEBODY, NOBODY]
+    assert [row.pid for row in rows] == [UNKNOWN_PROCESS, NO_PROCESS]
 
 
 def test_a_socket_that_one_process_opened_for_another_names_neither():
     (row,) = read(line("15", tail=TAILS["15"].replace(" 4211 0 ", " 4211 501 ")), "15")
-    assert row.pid == SOMEBODY
+    assert row.pid == UNKNOWN_PROCESS
 
 
 OLD = TAILS["15"]
@@ -214,7 +214,7 @@ def test_a_row_with_a_column_lost_or_won_names_the_right_process_or_none(
     words = mutated(line(version).split(), *deed, new)
     raw = ((head(version) if headed else "") + " ".join(words)).encode()
     for row in macos_tools.netstat(raw)[0]:
-        assert row.pid in {4211, SOMEBODY, NOBODY} or row.name.count(" ")
+        assert row.pid in {4211, UNKNOWN_PROCESS, NO_PROCESS} or row.name.count(" ")
 
 
 @given(st.lists(MUTATION, min_size=2, max_size=4), WORDS)
@@ -224,7 +224,7 @@ def test_a_name_keeps_its_pid_through_several_changes(deeds: list[tuple[str, int
         words = mutated(words, *deed, new)
     put_in = {int(word.rpartition(":")[2]) for word in words if word in ("x:7", "node:12")}
     for row in macos_tools.netstat((head("26") + " ".join(words)).encode())[0]:
-        assert row.pid in {4211, SOMEBODY, NOBODY, *put_in}
+        assert row.pid in {4211, UNKNOWN_PROCESS, NO_PROCESS, *put_in}
 
 
 NOISE = st.lists(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.system import programs
-from devports.system.programs import near, trouble
+from devports.system.programs import near, start_problem
 from tests.harness.capabilities import NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ WORDS = [
 
 @pytest.mark.parametrize(("word", "expected"), WORDS)
 def test_what_would_keep_it_from_starting(word: str, expected: str, folder: Path) -> None:
-    assert trouble(word, str(folder), f"{folder}/nowhere{os.pathsep}{folder}/bin") == expected
+    assert start_problem(word, str(folder), f"{folder}/nowhere{os.pathsep}{folder}/bin") == expected
 
 
 def test_a_later_folder_of_path_counts_where_an_earlier_one_cannot_be_executed(
     folder: Path,
 ) -> None:
     write(folder / "late" / "text")
-    assert trouble("text", str(folder), f"bin{os.pathsep}late") == ""
+    assert start_problem("text", str(folder), f"bin{os.pathsep}late") == ""
 
 
 @pytest.mark.parametrize("place", [".venv/bin", "node_modules/.bin"])
@@ -105,6 +105,6 @@ def test_what_is_not_there_has_no_interpreter(tmp_path: Path) -> None:
 
 def test_the_file_that_a_word_starts(tmp_path: Path) -> None:
     (tmp_path / "tool").write_text("#!/bin/sh\n")
-    assert programs.located("tool", "/", str(tmp_path)) == ""
+    assert programs.find_program("tool", "/", str(tmp_path)) == ""
     (tmp_path / "tool").chmod(0o755)
-    assert programs.located("tool", "/", str(tmp_path)) == str(tmp_path / "tool")
+    assert programs.find_program("tool", "/", str(tmp_path)) == str(tmp_path / "tool")

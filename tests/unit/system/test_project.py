@@ -29,7 +29,7 @@ def test_near_files_come_first_and_the_others_are_only_named(tmp_path: Path) -> 
     looked = scan(str(tmp_path), lambda name: name.endswith(".py"))
     assert looked.texts == tuple((p, "one\ntwo") for p in ("z.py", ".vscode/t.py", "a/b.py"))
     assert looked.names == {"z.py", "a/b.py", "a/c.txt", ".vscode/t.py"}
-    assert looked.whole
+    assert looked.complete
 
 
 def test_what_others_have_written_is_not_looked_at(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
 def test_it_says_that_it_has_not_seen_all(bounds: Bounds, tmp_path: Path) -> None:
     put(tmp_path, *(f"{n}.py" for n in range(5)), *(f"d/{n}.py" for n in range(5)))
     looked = scan(str(tmp_path), lambda _: True, bounds)
-    assert not looked.whole
+    assert not looked.complete
     assert "d/0.py" not in dict(looked.texts)
 
 
@@ -104,7 +104,7 @@ def test_a_folder_that_is_too_deep_is_not_read(tmp_path: Path) -> None:
     put(tmp_path, "1/2/3/4/5/a.py", "1/2/3/4/5/6/b.py")
     looked = scan(str(tmp_path), lambda _: True)
     assert looked.names == {"1/2/3/4/5/a.py"}
-    assert not looked.whole
+    assert not looked.complete
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system.identity import NOBODY, Row, identity
+from devports.system.identity import NO_PROCESS, Row, identity
 from devports.system.psutil_backend import rows_of
 
 LOCAL, PEER = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 51822)
@@ -41,7 +41,7 @@ def test_a_connection_is_a_row(entry: Entry, state: str, remote: Endpoint | None
 
 def test_an_ended_connection_in_wait_belongs_to_nobody():
     (row,) = rows_of([(7, Entry(NEAR, FAR, "TIME_WAIT"))])
-    assert (row.pid, row.socket.inode) == (NOBODY, 0)
+    assert (row.pid, row.socket.inode) == (NO_PROCESS, 0)
 
 
 def test_before_a_bind_there_is_nothing_in_the_way():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.system.user import invoking
+from devports.system.user import sudo_caller
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from devports.system.user import invoking
     ],
 )
 def test_the_variable_of_sudo_counts_for_root(uid: int, variable: str, who: int) -> None:
-    assert invoking(uid, variable) == who
+    assert sudo_caller(uid, variable) == who

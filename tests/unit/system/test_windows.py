@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.system import windows
-from devports.system.windows import Windows, told_apart
+from devports.system.windows import Windows, distinguish_denied
 
 if TYPE_CHECKING:
     from devports.core.model import BindResult
@@ -23,14 +23,14 @@ DENIED = [
 
 @pytest.mark.parametrize(("said", "excluded", "result"), DENIED)
 def test_a_refusal(said: BindResult, excluded: bool | None, result: str):
-    assert told_apart(said, lambda: excluded) == result
+    assert distinguish_denied(said, lambda: excluded) == result
 
 
 def test_netsh_is_asked_only_where_a_bind_was_denied():
     def asked() -> bool:
         raise AssertionError
 
-    assert told_apart("in-use", asked) == "in-use"
+    assert distinguish_denied("in-use", asked) == "in-use"
 
 
 def test_without_netsh_the_range_of_outgoing_connections_is_the_usual_one():

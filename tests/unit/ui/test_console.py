@@ -155,7 +155,7 @@ def test_nobody_is_asked_over_a_pipe_whatever_forces_colour(stdin: bool, stderr:
 )
 def test_width(terminal: bool, columns: str, width: int | None) -> None:
     stage = Stage(terminal=terminal, COLUMNS=columns, NO_COLOR="1")
-    assert stage.screen.look("stdout") == OutputStyle(colour=False, width=width)
+    assert stage.screen.output_style("stdout") == OutputStyle(colour=False, width=width)
 
 
 @NEEDS_PTY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devports.core.hint import ours
+from devports.core.hint import own_command
 from devports.core.holder_kind import CurrentUser, OtherUser
 from devports.core.model import Endpoint, Holder, HolderSearch, VisibilityGap
 from devports.core.remedies import Remedy
@@ -42,7 +42,7 @@ MENDED = PLAIN.replace(fix=RemoveWritePermission("/srv"))
 GAPS = (VisibilityGap("other-users", "whose it is"), VisibilityGap("no-netlink", "more"))
 USER = CurrentUser(7, 7)
 DEBUG = FREE.replace(name="debug", findings=(s.FREE, s.FREE_SISTER))
-THEIRS = s.NODE_TARGET.replace(standing=OtherUser("bea", permitted=True))
+THEIRS = s.NODE_TARGET.replace(kind=OtherUser("bea", permitted=True))
 NOTE, WARNING = PLAIN.replace(severity="note"), PLAIN.replace(severity="warning")
 
 FAMILY.says(
@@ -99,7 +99,7 @@ def held(name: str, port: int, holder: Holder = s.NODE_HOLDER) -> Problem:
         why=f"`{name}` cannot start until the port is free",
         about=PortFacts(service, service.spec, findings=(found,)),
         service=name,
-        remedies=(Remedy("stop the holder (asks first)", ours("free", name)),),
+        remedies=(Remedy("stop the holder (asks first)", own_command("free", name)),),
         fix=FreePort((service.spec,), name),
     )
 

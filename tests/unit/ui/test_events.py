@@ -27,7 +27,7 @@ HERE = Endpoint("127.0.0.1", 8000)
 SCHEMA = schemas.event_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-CONTAINED = s.NODE_TARGET.replace(standing=Container("docker", "shop-db-1", said="one"))
+CONTAINED = s.NODE_TARGET.replace(kind=Container("docker", "shop-db-1", engine_answer="one"))
 
 NEWS: dict[str, tuple[News, ...]] = {
     "signalling": (o.Terminating(s.NODE_TARGET), o.Killing(s.NODE_TARGET)),

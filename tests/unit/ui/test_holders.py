@@ -15,7 +15,7 @@ from devports.core.holder_kind import (
 )
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui import holders
-from devports.ui.holders import clients_text, project_text, spared_text, whereabouts
+from devports.ui.holders import clients_text, project_rows, project_text, spared_text
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
@@ -46,7 +46,7 @@ THERE, HERE = Place("/home/ann/shop", "main"), Place("/srv/shop-fix", "fix/login
 
 FAMILY.says(
     "where",
-    lambda case: "  ".join(whereabouts(case, s.ANN)).strip(),
+    lambda case: "  ".join(project_rows(case, s.ANN)).strip(),
     {
         "another checkout": OtherCheckout("sibling", THERE, HERE),
         "another project, without git and with a hostile name": OtherCheckout(
@@ -90,17 +90,21 @@ FAMILY.says(
         "supervised": SupervisedService("systemd", "a.service", "systemctl stop a.service"),
         "container": Container("docker"),
         "a container that its engine named": Container(
-            "docker", "shop-db-1", "postgres:16", said="one"
+            "docker", "shop-db-1", "postgres:16", engine_answer="one"
         ),
-        "a process of a container": Container("docker", "0123456789ab", said="inside"),
-        "a process of a container without a name": Container("podman", said="inside"),
-        "a  containerseveral": Container("podman", said="several", names=("web", "api")),
+        "a process of a container": Container("docker", "0123456789ab", engine_answer="inside"),
+        "a process of a container without a name": Container("podman", engine_answer="inside"),
+        "a  containerseveral": Container("podman", engine_answer="several", names=("web", "api")),
         "a container whose engine does not answer": Container(
-            "docker", said="silent", complaint="no\x1b permission"
+            "docker", engine_answer="silent", engine_error="no\x1b permission"
         ),
-        "a container whose engine's command is missing": Container("docker", said="missing"),
-        "a forwarder that was orphaned": Container("docker", said="none"),
-        "a container with a hostile name": Container("docker", "a\x1b[2J", "b\nc", said="one"),
+        "a container whose engine's command is missing": Container(
+            "docker", engine_answer="missing"
+        ),
+        "a forwarder that was orphaned": Container("docker", engine_answer="none"),
+        "a container with a hostile name": Container(
+            "docker", "a\x1b[2J", "b\nc", engine_answer="one"
+        ),
         "tunnel": Tunnel("ssh -N"),
         "supervised under a name that could not be read": SupervisedService("pm2", "", "pm2 list"),
         "protected": Protected("a kernel thread"),
@@ -113,8 +117,8 @@ FAMILY.says(
         "one process": s.NODE_TARGET,
         "a family": s.UVICORN_TARGET,
         "a runner and its server": s.NPM_TARGET,
-        "a run of ours, whatever its process is called": s.NPM_TARGET.replace(standing=s.MINE),
-        "the server that a run of ours left": s.NODE_TARGET.replace(standing=s.LEFT),
+        "a run of ours, whatever its process is called": s.NPM_TARGET.replace(kind=s.MINE),
+        "the server that a run of ours left": s.NODE_TARGET.replace(kind=s.LEFT),
     },
 )
 FAMILY.says(
@@ -141,7 +145,7 @@ FAMILY.says(
         "what did not end": Question("kill", s.UVICORN_TARGET, s.HELD),
         "a container": Question(
             "container",
-            s.NODE_TARGET.replace(standing=Container("docker", "db", "", "ab" * 32, "one")),
+            s.NODE_TARGET.replace(kind=Container("docker", "db", "", "ab" * 32, "one")),
             s.HELD,
         ),
     },

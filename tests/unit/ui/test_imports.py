@@ -17,7 +17,7 @@ HEAVY = set(
 
 
 def loaded_by(module: str, seen: set[str]) -> set[str]:
-    """Return everything that the import of `module` loads, ours followed all the way."""
+    """Return everything that the import of `module` loads, own_command followed all the way."""
     if module in seen:
         return seen
     seen.add(module)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from devports.core.hint import hint, ours
+from devports.core.hint import hint, own_command
 from devports.core.holder_kind import (
     Container,
     OrdinaryProcess,
@@ -137,12 +137,12 @@ def test_an_error_before_there_was_any_data(command: str) -> None:
 
 
 def test_advice_names_the_configuration_that_was_named() -> None:
-    told = DevportsError("x", "x", hints=(hint("run ", ours("free", "web")),))
+    told = DevportsError("x", "x", hints=(hint("run ", own_command("free", "web")),))
     (error,) = read(json_output.document((), {}, exit_code=1, errors=[told], config="a.toml"))[
         "errors"
     ]
     assert error["hints"] == ["run `devports free web --config a.toml`"]
-    remedy = Remedy("ends it", ours("free", "web"))
+    remedy = Remedy("ends it", own_command("free", "web"))
     data = json_output.doctor_data(
         "/a.toml", LOOKED_AT, [Problem("x", "note", "x", remedies=(remedy,))],
         healthy=True, now=s.NOW, config="a.toml",
@@ -219,7 +219,7 @@ def test_an_unknown_start_is_null() -> None:
     ],
 )
 def test_standing(standing: HolderKind, kind: str, detail: str | None, stop: str | None) -> None:
-    target = s.NODE_TARGET.replace(standing=standing)
+    target = s.NODE_TARGET.replace(kind=standing)
     data = json_output.free_data(
         [("x", FreeResult(True, 0, (Declined(target),), (s.FREE,)))], s.NOW
     )
@@ -233,7 +233,7 @@ def test_standing(standing: HolderKind, kind: str, detail: str | None, stop: str
 
 def test_a_container_is_named_as_far_as_its_engine_did() -> None:
     target = s.NODE_TARGET.replace(
-        standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one")
+        kind=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one")
     )
     data = json_output.free_data(
         [("x", FreeResult(True, 0, (Declined(target),), (s.FREE,)))], s.NOW
@@ -258,7 +258,7 @@ def test_a_container_is_named_as_far_as_its_engine_did() -> None:
 def test_another_checkout_is_named(
     standing: OtherCheckout, detail: str | None, branch: str | None, relation: str
 ) -> None:
-    target = s.NODE_TARGET.replace(standing=standing)
+    target = s.NODE_TARGET.replace(kind=standing)
     refused = (Refused(target, "other-checkout"),)
     data = json_output.free_data([("x", FreeResult(False, 90, refused, (s.HELD,)))], s.NOW)
     read(json_output.document(["free"], data, exit_code=90))

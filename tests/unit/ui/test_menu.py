@@ -9,23 +9,23 @@ from devports.core.model import Endpoint
 from devports.core.stop_plan import Question
 from devports.core.text import cells
 from devports.ui.prompts import (
+    ANSWER_WIDTH,
     DETAILS,
     NO,
     OTHER,
-    ROOM,
     YES,
     Prompt,
-    menu_for,
-    menu_to_take_over,
     option_lines,
+    prompt_for,
     question_lines,
     rows_of,
+    take_over_prompt,
     yes_or_no,
 )
 from tests.unit.ui import samples as s
 
 STOP = Question("stop", s.NODE_TARGET, s.HELD, may_move=True)
-MENU = menu_for(STOP, "backend")
+MENU = prompt_for(STOP, "backend")
 
 
 def lines(menu: Prompt, width: int = 80) -> list[str]:
@@ -61,9 +61,9 @@ def test_the_list_at_60() -> None:
 OTHERS = [
     pytest.param(Prompt("stop it?", (NO, YES, DETAILS, OTHER)), id="every answer there is"),
     pytest.param(yes_or_no("write `devports.toml`?"), id="yes and no"),
-    pytest.param(menu_for(STOP, ""), id="free"),
-    pytest.param(menu_for(STOP.replace(kind="kill"), "web"), id="SIGKILL"),
-    pytest.param(menu_to_take_over("web", 77), id="another run in charge"),
+    pytest.param(prompt_for(STOP, ""), id="free"),
+    pytest.param(prompt_for(STOP.replace(kind="kill"), "web"), id="SIGKILL"),
+    pytest.param(take_over_prompt("web", 77), id="another run in charge"),
 ]
 
 
@@ -74,7 +74,7 @@ def test_no_comes_first_and_is_pointed_at(menu: Prompt) -> None:
 
 
 def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
-    assert lines(menu_to_take_over("web", 77)) == [
+    assert lines(take_over_prompt("web", 77)) == [
         "? `devports run web` is already running (pid 77): stop it and start it here?",
         "   n  no, leave it running",
         "   y  yes, stop it and start `web` here",
@@ -82,7 +82,7 @@ def test_the_question_about_another_run_in_charge_is_a_list_too() -> None:
 
 
 def test_the_question_about_a_run_of_no_service_names_what_was_typed() -> None:
-    menu = menu_to_take_over("uvicorn:8000", 77)
+    menu = take_over_prompt("uvicorn:8000", 77)
     assert "`devports run --port 8000 -- uvicorn` is already running (pid 77)" in lines(menu)[0]
     assert any("yes, stop it and start `uvicorn` here" in line for line in lines(menu))
 
@@ -101,13 +101,13 @@ def test_no_word_is_broken_and_no_line_too_long(width: int) -> None:
 def test_no_answer_is_folded_at_60(name: str, kind: str) -> None:
     finding = s.HELD.replace(endpoint=Endpoint("127.0.0.1", 65535))
     question = Question("stop", s.UVICORN_TARGET, finding, may_move=True).replace(kind=kind)
-    menus = menu_for(question, name), menu_to_take_over(name, 4194304)
+    menus = prompt_for(question, name), take_over_prompt(name, 4194304)
     rows = [choice.row for menu in menus for choice in menu.choices]
-    assert max(map(cells, rows)) <= ROOM, rows
+    assert max(map(cells, rows)) <= ANSWER_WIDTH, rows
 
 
-BOB = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
-ONE = s.NODE_TARGET.replace(standing=Container("docker", name="db", said="one"))
+BOB = s.NODE_TARGET.replace(kind=OtherUser("bob", permitted=True))
+ONE = s.NODE_TARGET.replace(kind=Container("docker", name="db", engine_answer="one"))
 ROWS = [
     pytest.param(STOP, "", ["no, leave it running", "yes, stop it"], id="free starts nothing"),
     pytest.param(
@@ -132,12 +132,12 @@ ROWS = [
 
 @pytest.mark.parametrize(("question", "service", "expected"), ROWS)
 def test_rows(question: Question, service: str, expected: list[str]) -> None:
-    assert [choice.row for choice in menu_for(question, service).choices][:2] == expected
+    assert [choice.row for choice in prompt_for(question, service).choices][:2] == expected
 
 
 @pytest.mark.parametrize("kind", ["stop", "kill"])
 def test_hostile_names_stay_on_their_line(kind: str) -> None:
-    menu = menu_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).replace(kind=kind), s.EVIL)
+    menu = prompt_for(Question("stop", s.EVIL_TARGET, s.EVIL_FINDING).replace(kind=kind), s.EVIL)
     told = "\n".join(lines(menu))
     assert "\x1b" not in told
     assert "\nerror:" not in told

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from devports.core.hint import OwnCommand, hint, ours
+from devports.core.hint import OwnCommand, hint, own_command
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.ui import holders, processes
@@ -12,7 +12,7 @@ from devports.ui.messages import block, error_block, remedy_lines
 from devports.ui.text import OutputStyle
 from tests.unit.ui import samples as s
 
-HINT = hint("to stop it and start `backend`, run ", ours("free", "backend"))
+HINT = hint("to stop it and start `backend`, run ", own_command("free", "backend"))
 
 
 class ByHand(Frozen):
@@ -39,7 +39,7 @@ hint: to stop it and start `backend`, run `devports free backend`"""
 
 
 def test_commands_of_ours_name_the_configuration_that_was_named() -> None:
-    by_hand: Any = ByHand("ends it", ours("free", "web"), needs_root=False)
+    by_hand: Any = ByHand("ends it", own_command("free", "web"), needs_root=False)
     lines = error_block(held(), OutputStyle(config="../a b.toml"), (by_hand,)).split("\n")
     assert lines[-2] == "    devports free web --config '../a b.toml'"
     assert lines[-1].endswith("run `devports free backend --config '../a b.toml'`")

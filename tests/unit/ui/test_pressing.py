@@ -13,7 +13,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.output import DummyOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from devports.ui.prompts import DETAILS, GUARD, NO, OTHER, YES, Prompt, pressed, yes_or_no
+from devports.ui.prompts import DETAILS, GUARD, NO, OTHER, YES, Prompt, run_prompt, yes_or_no
 from tests.harness.capabilities import NEEDS_FAKE_KEYS
 from tests.unit.ui.samples import Stage
 
@@ -108,7 +108,7 @@ def answer(
     now: Now | None = None,
 ) -> Chosen:
     screen = (stage or Stage(NO_COLOR="1")).screen
-    return pressed(menu, keys, sink or DummyOutput(), screen, now=now or at_once())
+    return run_prompt(menu, keys, sink or DummyOutput(), screen, now=now or at_once())
 
 
 def nameless() -> tuple[Output, Stage]:
@@ -242,7 +242,7 @@ def test_ctrl_c_counts_from_the_first_moment_on() -> None:
 @NEEDS_FAKE_KEYS
 def test_by_default_too_a_yes_in_the_moment_of_the_first_drawing_is_none() -> None:
     with keyboard("yn") as keys:
-        assert pressed(MENU, keys, DummyOutput(), Stage().screen) == "no"
+        assert run_prompt(MENU, keys, DummyOutput(), Stage().screen) == "no"
 
 
 @NEEDS_FAKE_KEYS

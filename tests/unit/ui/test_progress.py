@@ -25,8 +25,8 @@ from tests.unit.ui import samples as s
 
 FAMILY = Family("progress")
 NODE = s.NODE_TARGET
-SLOW = NODE.replace(standing=Container("podman", "db", said="one", stop_timeout=60))
-DB = NODE.replace(standing=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
+SLOW = NODE.replace(kind=Container("podman", "db", engine_answer="one", stop_timeout=60))
+DB = NODE.replace(kind=Container("docker", "shop-db-1", "postgres:16", "ab" * 32, "one"))
 
 
 FAMILY.says(
@@ -59,12 +59,12 @@ FAMILY.says(
         "no, to several": Declined(s.UVICORN_TARGET),
         "not permitted, of several": Refused(s.UVICORN_TARGET, "denied"),
         "supervised under a name that could not be read": Refused(
-            s.UNIT_TARGET.replace(standing=SupervisedService("pm2", "", "pm2 list")), "supervised"
+            s.UNIT_TARGET.replace(kind=SupervisedService("pm2", "", "pm2 list")), "supervised"
         ),
         "it does not end": TimedOut(NODE, ("SIGTERM", "SIGKILL")),
         "somebody took its place": Respawned(NODE, s.UVICORN_TARGET),
-        "protected": Refused(NODE.replace(standing=Protected("a kernel thread")), "protected"),
-        "container": Refused(NODE.replace(standing=Container("docker")), "container"),
+        "protected": Refused(NODE.replace(kind=Protected("a kernel thread")), "protected"),
+        "container": Refused(NODE.replace(kind=Container("docker")), "container"),
         "a container, and nobody to ask": Refused(DB, "no-terminal"),
         "a container would be stopped": WouldStop(DB, asks=True),
         "a container was stopped": ContainerStopped(DB, 0.31),
@@ -72,15 +72,15 @@ FAMILY.says(
         "container of nobody known": Refused(NODE, "container"),
         "protected without a reason": Refused(NODE, "protected"),
         "supervised without a command to stop it": Refused(
-            s.UNIT_TARGET.replace(standing=SupervisedService("pm2", "web", "")), "supervised"
+            s.UNIT_TARGET.replace(kind=SupervisedService("pm2", "web", "")), "supervised"
         ),
         "supervised": Refused(s.UNIT_TARGET, "supervised"),
         "supervised by nobody known": Refused(NODE, "supervised"),
         "another user": Refused(s.ROOT_TARGET, "other-user"),
         "another user whom we may signal": Refused(NODE, "other-user"),
-        "another checkout": Refused(s.NPM_TARGET.replace(standing=s.SIBLING), "other-checkout"),
+        "another checkout": Refused(s.NPM_TARGET.replace(kind=s.SIBLING), "other-checkout"),
         "another project's run": Refused(
-            NODE.replace(standing=s.SIBLING.replace(relation="project")), "other-checkout"
+            NODE.replace(kind=s.SIBLING.replace(relation="project")), "other-checkout"
         ),
         "nobody to ask": Refused(NODE, "no-terminal"),
         "a service that shall fail": Refused(NODE, "on-conflict"),
@@ -91,7 +91,7 @@ FAMILY.says(
 
 FAMILY.says(
     "who is left",
-    lambda outcome: "\n".join(progress.left_words(outcome)),
+    lambda outcome: "\n".join(progress.remaining_text(outcome)),
     {
         "nobody": Stopped(NODE, ("SIGTERM",), 0.31),
         "nobody was stopped": AlreadyGone(NODE),
@@ -132,10 +132,10 @@ FAMILY.says(
     {
         "one process": ("stop", NODE, ""),
         "a family, for a service": ("stop", s.UVICORN_TARGET, "web"),
-        "what an earlier run left": ("stop", NODE.replace(standing=s.LEFT), ""),
-        "another run of ours": ("stop", s.NPM_TARGET.replace(standing=s.MINE), ""),
-        "another user": ("stop", NODE.replace(standing=OtherUser("bob", permitted=True)), ""),
-        "another checkout": ("stop", s.NPM_TARGET.replace(standing=s.SIBLING), ""),
+        "what an earlier run left": ("stop", NODE.replace(kind=s.LEFT), ""),
+        "another run of ours": ("stop", s.NPM_TARGET.replace(kind=s.MINE), ""),
+        "another user": ("stop", NODE.replace(kind=OtherUser("bob", permitted=True)), ""),
+        "another checkout": ("stop", s.NPM_TARGET.replace(kind=s.SIBLING), ""),
         "a container": ("container", DB, "web"),
         "a container that has more time to end than usual": ("container", SLOW, "web"),
         "what did not end": ("kill", NODE, ""),

@@ -8,7 +8,7 @@ import pytest
 from devports.core.holder_kind import OtherUser
 from devports.core.stop_plan import PortClients, Question, UntouchedProcess
 from devports.ui.console import Console
-from devports.ui.prompts import DETAILS, NO, YES, Prompt, ask, from_menu
+from devports.ui.prompts import DETAILS, NO, YES, Prompt, answer_on_terminal, ask
 from tests.harness.capabilities import NEEDS_PTY
 from tests.unit.ui import samples as s
 from tests.unit.ui.samples import Stage
@@ -75,7 +75,7 @@ def test_the_holder_is_shown_and_the_answer_counts(said: Chosen) -> None:
 
 def test_another_user_is_named() -> None:
     stage, person = Stage(NO_COLOR="1"), Person("no")
-    theirs = s.NODE_TARGET.replace(standing=OtherUser("bob", permitted=True))
+    theirs = s.NODE_TARGET.replace(kind=OtherUser("bob", permitted=True))
     ask(STOP.replace(target=theirs), stage.screen, choose=person)
     assert "of user `bob`" in person.asked
     assert "  note        belongs to user `bob`\n" in stage.stderr.getvalue()
@@ -178,24 +178,24 @@ def test_keys_from_before_the_question_are_forgotten(terminal: tuple[int, Consol
     stdin = screen.streams["stdin"]
     assert stdin is not None
     side = stdin.fileno()
-    assert from_menu(MENU, screen, press=read) == "yes"
+    assert answer_on_terminal(MENU, screen, press=read) == "yes"
 
 
 def test_a_question_asks_the_terminal_nothing(terminal: tuple[int, Console]) -> None:
     def asked(_menu: Prompt, _source: object, sink: Any, _screen: Console) -> Chosen:
         return "yes" if sink.responds_to_cpr else "no"
 
-    assert from_menu(MENU, terminal[1], press=asked) == "no"
+    assert answer_on_terminal(MENU, terminal[1], press=asked) == "no"
 
 
 def test_a_stderr_that_is_not_a_terminal_after_all(terminal: tuple[int, Console]) -> None:
     stdin = terminal[1].streams["stdin"]
     screen = Console(stdin, None, Stage(terminal=False).stderr, {})
-    assert from_menu(MENU, screen, press=lambda *_: "yes") == "yes"
+    assert answer_on_terminal(MENU, screen, press=lambda *_: "yes") == "yes"
 
 
 def test_no_input_at_all_is_no() -> None:
-    assert from_menu(MENU, Console(None, None, None, {})) == "no"
+    assert answer_on_terminal(MENU, Console(None, None, None, {})) == "no"
 
 
 @pytest.mark.parametrize(
@@ -209,4 +209,4 @@ def test_a_vanished_terminal_is_no(terminal: tuple[int, Console], problem: type[
     def gone(*_: object) -> Chosen:
         raise problem
 
-    assert from_menu(MENU, terminal[1], press=gone) == "no"
+    assert answer_on_terminal(MENU, terminal[1], press=gone) == "no"

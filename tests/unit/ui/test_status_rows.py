@@ -158,6 +158,12 @@ def test_holders_that_are_not_all_seen_are_counted() -> None:
     assert "node (+2)  4242" in shown(entries=[entry("a", finding)])
 
 
+def test_the_first_second_of_a_holder_needs_no_wider_column() -> None:
+    young = s.ANN.replace(now=s.NODE_HOLDER.process.started + 0.4)
+    (line,) = changed([], rows_of([Section((entry("web", s.HELD),))], young), OutputStyle())
+    assert "  you   <1 s    ~" in line
+
+
 def test_a_holder_without_a_trace_is_not_shown() -> None:
     finding = s.HELD.replace(holding=HolderSearch((), (HiddenSocket(s.EVERYWHERE[0]),)))
     assert "in use   not visible  -" in shown(entries=[entry("a", finding)])

@@ -303,7 +303,7 @@ def test_another_size_is_drawn_anew_with_the_same_console() -> None:
     watched = Watched()
     watched.live.show(rows(FEW), ())
     watched.resize(44, 12)
-    watched.live.again()
+    watched.live.redraw()
     _, _, *lines = watched.display((44, 12))
     assert "\n".join(lines).rstrip() == "\n".join(at(44, FEW).split("\n")[:10])
 
@@ -312,7 +312,7 @@ def test_after_a_resize_to_the_same_size_everything_is_drawn_again() -> None:
     watched = Watched()
     watched.live.show(rows(FEW), ())
     before = watched.written
-    watched.live.again()
+    watched.live.redraw()
     assert "frontend" in watched.stage.stdout.getvalue()[before:]
 
 
@@ -330,7 +330,7 @@ def test_the_terminal_is_given_back_once_and_the_last_table_left_behind() -> Non
     assert text.startswith(ENTER)
     assert text.endswith(LEAVE)
     assert text.count(ENTER) == text.count(LEAVE) == 1
-    watched.live.last_words()
+    watched.live.print_last()
     last = watched.stage.stdout.getvalue().partition(LEAVE)[2].splitlines()
     assert [line.rstrip() for line in last] == at(80, FEW).split("\n")
 
@@ -339,6 +339,6 @@ def test_it_can_be_entered_again_after_it_was_left() -> None:
     watched = Watched()
     watched.live.show(rows(FEW), ())
     watched.live.leave()
-    watched.live.again()
+    watched.live.redraw()
     assert watched.stage.stdout.getvalue().count(ENTER) == 2
     assert "frontend" in "".join(watched.display())

@@ -140,7 +140,7 @@ def test_many_holders_are_counted() -> None:
 )
 def test_the_standing_of_a_holder_is_a_note(run: str, words: str) -> None:
     ours = DevportsRun(RunInfo(s.NODE.key, run, "/shop"))
-    lines = processes.fact_lines((s.HELD,), s.ANN, holders.judgements([(4242, ours)], s.ANN))
+    lines = processes.fact_lines((s.HELD,), s.ANN, holders.kind_facts([(4242, ours)], s.ANN))
     assert lines[-1] == f"note        started by `devports run {words}`"
 
 
@@ -177,7 +177,7 @@ def test_the_error_says_at_once_where_its_holders_come_from(
 
 def test_where_a_holder_is_comes_right_behind_who_it_is() -> None:
     lines = processes.fact_lines(
-        (s.HELD,), s.ANN, holders.judgements([(4242, s.SIBLING.replace(run=None))], s.ANN)
+        (s.HELD,), s.ANN, holders.kind_facts([(4242, s.SIBLING.replace(run=None))], s.ANN)
     )
     assert lines[1] == "checkout    ~/shop, branch `main`; you are in ~/fix, branch `fix`"
     assert not [line for line in lines if line.startswith("note")]

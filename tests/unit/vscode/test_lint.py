@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_a_flaw() -> None:
 
 def test_what_devports_wrote_is_marked() -> None:
     text = '{"tasks": [{"detail": "x (devports vscode)"}]}'
-    assert [flaw.ours for flaw in lint_tasks("t", text)] == [True]
+    assert [flaw.generated for flaw in lint_tasks("t", text)] == [True]
 
 
 def run(command: object = "devports run web", end: object = "ready|not running", **more: object):

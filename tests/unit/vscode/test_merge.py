@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from devports.errors import DevportsError
-from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, searched
+from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, task_path
 from devports.vscode.tasks import Template
 from tests.harness import jsonc
 from tests.unit.vscode.conftest import ROOT, config, service, vscode
@@ -334,7 +334,7 @@ SEARCHED = [
 
 @pytest.mark.parametrize(("task", "path"), SEARCHED)
 def test_where_a_task_looks_for_its_command(task: dict[str, object], path: str) -> None:
-    assert searched(task, "linux", "/srv/shop", "/bin") == path
+    assert task_path(task, "linux", "/srv/shop", "/bin") == path
 
 
 def test_the_programs_of_tasks_are_those_of_ours() -> None:

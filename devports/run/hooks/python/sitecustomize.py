@@ -1,13 +1,12 @@
 """Loaded by each Python program below a `devports run` that hands its port over.
 
-It says hello, and watches for the import of `socket`, whose bind it wraps (asyncio, uvloop and
-Twisted bind by it too). Only when a bind on a declared port fails with EADDRINUSE does it ask
-devports for the port, over the socket in the folder that $DEVPORTS_HOOK names; devports gives a
-socket bound to the same address, which takes the place of the server's own. Without an answer the
-bind fails as it did, and that is told, as it is of every other TCP port: over a FIFO, which nobody
-has to wait for.
+It reports itself, and waits for the import of `socket`, whose bind it wraps (asyncio, uvloop and
+Twisted bind with it too). Only if a bind on a declared port fails with EADDRINUSE does it request
+the port from devports, over the socket in the folder that $DEVPORTS_HOOK names; devports passes a
+socket bound to the same address, which replaces the server's own. Without a reply the bind fails as
+before, and that is reported, as for every other TCP port: over a FIFO, which needs no reader.
 
-It runs in programs of any kind and Python 3.7 or later: no import that they would not make.
+It runs in programs of any kind and Python 3.7 or later: it imports nothing that they would not.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 PATIENCE = 600.0
-"""Seconds for an answer: a person may have to be asked. When devports ends, it ends at once."""
+"""Seconds to wait for a reply: devports may have to ask. When devports exits, it ends at once."""
 
 
 class Watch:
-    """A finder (sys.meta_path) that finds nothing, but sees `socket` come, and is gone then."""
+    """A finder (sys.meta_path) that finds nothing; it waits for `socket`, then removes itself."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != "socket":
@@ -45,7 +44,7 @@ class Watch:
 
 
 class Loader:
-    """The real loader, and one more step once the module is there."""
+    """The real loader, and one more step after the module is loaded."""
 
     def __init__(self, real: Real) -> None:
         self.real = real
@@ -63,7 +62,7 @@ class Loader:
 
 
 def wrap_socket(module: Any) -> None:
-    """Let `socket.socket.bind` ask when it fails, and tell of it."""
+    """Make `socket.socket.bind` request the port when it fails, and report the failure."""
     real = module.socket.bind
 
     def bind(self: socket.socket, address: Any) -> None:
@@ -82,13 +81,13 @@ def wrap_socket(module: Any) -> None:
 
 
 def hello() -> None:
-    """Say who we are; a child that is forked says it again, since its parent may end at once."""
+    """Report this process; a fork reports itself too, since its parent may exit at once."""
     script = getattr(sys, "argv", None) or ("",)  # Python 3.7 has none yet
     tell(f"hello {os.getpid()} python {script[0][-100:]}")
 
 
 def tell(words: str) -> None:
-    """Tell devports, if it is there."""
+    """Send a report to devports, if it is there."""
     try:
         fifo = os.open(f"{FOLDER}/tell", os.O_WRONLY | os.O_NONBLOCK)
         try:
@@ -110,7 +109,7 @@ def is_tcp(sock: socket.socket, address: Any) -> bool:
 
 
 def adopted(sock: socket.socket, address: Any, real: Callable[..., None]) -> bool:
-    """Put a socket of devports' into the place of `sock`, or let it bind at last; say whether."""
+    """Replace `sock` with a socket of devports, or bind it after all; return whether it worked."""
     host = numeric(sock, address)
     answer, given = ask("adopt" if is_ordinary(sock, host) else "bind", host, address[1])
     if answer == b"retry\n":
@@ -148,7 +147,7 @@ def numeric(sock: socket.socket, address: Any) -> str:
 
 
 def is_ordinary(sock: socket.socket, host: str) -> bool:
-    """Say whether a socket of devports' would do: same reach, and shared with nobody else."""
+    """Return whether a socket of devports would do: same reach, and not shared."""
     import _socket
 
     shared = getattr(_socket, "SO_REUSEPORT", None)
@@ -160,7 +159,7 @@ def is_ordinary(sock: socket.socket, host: str) -> bool:
 
 
 def ask(word: str, host: str, port: int) -> tuple[bytes, int | None]:
-    """Return what devports says, and the descriptor that came with it or None."""
+    """Return the reply of devports, and the descriptor that came with it or None."""
     import _socket
     from struct import calcsize, unpack
 
@@ -183,7 +182,7 @@ def ask(word: str, host: str, port: int) -> tuple[bytes, int | None]:
 
 
 def chain() -> None:
-    """Run the `sitecustomize` that this one stands before, as if this one were not there."""
+    """Run the `sitecustomize` that this one hides, as if this one did not exist."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
     own = sys.modules.pop("sitecustomize", None)
