@@ -76,7 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def dispatch(words: list[str], screen: Console) -> int:
-    """Call the command that `words` name."""
     if words == ["--version"]:
         screen.out(f"devports {__version__}")
         return exitcodes.OK

@@ -155,7 +155,6 @@ def services_of(path: str | None) -> list[Named]:
 
 
 def completion(context: Context, shell: str) -> int:
-    """Print the script for a shell; it is shipped with devports."""
     from devports.commands.context import shipped
 
     context.screen.out(shipped("completions", f"devports.{shell}").rstrip("\n"))

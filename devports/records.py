@@ -114,7 +114,6 @@ class RunRecords:
         return tuple(record for record in found if record is not None and record.boot == boot)
 
     def live_run(self, service: str, project: str) -> RunRecord | None:
-        """Return the live run of a service of a project."""
         record = self._read(self._file(service, project))
         return record if record is not None and self.is_live(record) else None
 

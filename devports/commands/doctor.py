@@ -81,7 +81,6 @@ def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int
 
 
 def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
-    """Print the report on stdout, and offer the fixes."""
     from devports.ui import reports
 
     about = (seen.path, seen.facts, seen.problems, screen.reader())

@@ -289,6 +289,5 @@ def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Re
 
 
 def print_free_error(context: Context, asked: Target, freed: FreeResult) -> None:
-    """Print the error block with the commands to run manually."""
     error = free_error(asked, freed, context.screen)
     context.print_error(error, remedies_for(context, asked, freed))

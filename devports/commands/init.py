@@ -59,7 +59,6 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
 
 
 def show_findings(folder: str, plan: Plan, screen: Console) -> None:
-    """Print on stderr what was detected in a folder, and an empty line."""
     from devports.ui.reports import findings, findings_screen
 
     found = (plan.services, plan.left_out)
@@ -74,7 +73,6 @@ def show_findings(folder: str, plan: Plan, screen: Console) -> None:
 
 
 def show_written(path: str, services: Sequence[DetectedService], screen: Console) -> None:
-    """Print on stdout what was written, and the next steps."""
     from devports.ui.reports import written, written_screen
 
     if screen.is_terminal("stdout"):

@@ -202,10 +202,11 @@ def report_end(
         news.report_stopper()  # if there was no server yet
     if startup is not None and ended.reason == "ended-early":
         ended = ended.replace(in_way=startup.facts.in_way)
-    context.screen.progress(end_text(name, ended, started=startup is not None))
+    started = startup is not None
+    context.screen.progress(end_text(name, ended, started=started))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
-    if what := run_progress.meaning(name, ended.replace(ready=ready)):
+    if what := run_progress.meaning(name, ended.replace(ready=ready), started=started):
         print_vscode_failure(what, context.screen)
 
 
@@ -280,7 +281,6 @@ class RunReporter:
             self._log.write(news)
 
     def wait(self, news: WaitingForDependency) -> Wait:
-        """Show that a dependency is waited for."""
         from devports.ui.waiting import waiting  # mostly there is none
 
         self.note(news)
@@ -355,7 +355,6 @@ def create_session(
 
 
 def confirm_take_over(screen: Console, other: RunRecord, policy: ConfirmPolicy) -> bool:
-    """Ask whether the live run is to be stopped."""
     if policy.never_ask or not policy.interactive:
         return False
     from devports.ui.prompts import answer_on_terminal, take_over_prompt

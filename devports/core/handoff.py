@@ -234,7 +234,7 @@ class FailedBind(Frozen):
 
 
 def loads_hook(name: str) -> bool:
-    """Return whether such a program loads the hook at once: without a report it is slow."""
+    """Return whether a program of this name loads the hook at once, however late its report."""
     return is_python(name) or name in ("node", "nodejs")
 
 

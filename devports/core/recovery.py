@@ -375,7 +375,7 @@ class KillingServer(Frozen):
 
 
 class DetachedProcess(Frozen):
-    """A process of the server has left its session; `ended`: it took the port along."""
+    """A process of the server has left its session; `ended`: it has the port and is stopped."""
 
     service: str
     process: Process

@@ -489,7 +489,7 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
             where = f" ({it.engine} is not on PATH)" if it.engine_answer == "missing" else ""
             ask = f"find the container that publishes the port{where}"
             yield _by_owner(case, process, ask, _list_containers(case, it))
-            stop = "stop that container (do not kill its forwarder)"
+            stop = "stop that container (not its forwarder)"
             yield _by_owner(case, process, stop, f"{it.engine} stop NAME")
         case _:
             unreachable(it.engine_answer)

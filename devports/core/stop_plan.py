@@ -198,7 +198,7 @@ def _watches(parent: Process) -> bool:
     from devports.core.protected import INTERPRETERS
 
     words = [word for arg in parent.argv for word in arg.split(" ")]
-    # The second word of an interpreter is the program; other options may precede it.
+    # The second word of an interpreter is the program; the others may be any text.
     scripted = program(parent).rstrip("0123456789.") in INTERPRETERS
     names = {word.split(" ")[0].rpartition("/")[2] for word in parent.argv[: 1 + scripted]}
     known = names & WATCHERS or program(parent) in SHORT_NAMES or _runs_a_task(parent)

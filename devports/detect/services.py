@@ -106,8 +106,9 @@ def split_alternatives(
         if other is None:
             kept.append(find)
         else:
-            how = "container of what" if find.built else "production server of what"
-            left.append(SkippedService(find.sources[0], f"{how} `{other.name}` starts"))
+            how = "in a container" if find.built else "as a production server"
+            why = f"another way to start `{other.name}`, {how}"
+            left.append(SkippedService(find.sources[0], why))
     return kept, left
 
 

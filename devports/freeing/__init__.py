@@ -98,14 +98,14 @@ class StopTimeouts(Frozen):
 class FreeRequest(Frozen):
     """What is to be free, and what is permitted for it.
 
-    `ours`: inodes of devports' own sockets. `attempts`: how often the port is freed at most, where
+    `own_inodes`: those of devports' sockets. `attempts`: how often the port is freed at most, where
     a process that no parent of the last holder started is faster than the new server.
     """
 
     endpoints: tuple[Endpoint, ...]
     policy: ConfirmPolicy = ConfirmPolicy()
     limits: StopTimeouts = StopTimeouts()
-    ours: Collection[int] = ()
+    own_inodes: Collection[int] = ()
     attempts: int = 1
 
     @property

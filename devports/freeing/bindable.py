@@ -23,7 +23,11 @@ POLL_LAST = 0.050
 
 
 def bindable(
-    machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int], *, last: bool = False
+    machine: Machine,
+    endpoints: Sequence[Endpoint],
+    own_inodes: Collection[int],
+    *,
+    last: bool = False,
 ) -> bool:
     """Return whether the kernel would accept all these binds now and no other process has the port.
 
@@ -33,7 +37,7 @@ def bindable(
     Args:
         machine: to inspect.
         endpoints: where a server has to bind.
-        ours: inodes of devports' own sockets, which do not count.
+        own_inodes: inodes of devports' own sockets, which do not count.
         last: whether True ends the wait. Then a bind without SO_REUSEADDR, which proves that no
             socket at all is left but excludes others while it lasts, replaces the table.
     """
@@ -41,23 +45,25 @@ def bindable(
         return False
     if last and all(machine.probe(endpoint, reuse=False) == "ok" for endpoint in endpoints):
         return True
-    return all_bindable_now(machine, endpoints, ours)
+    return all_bindable_now(machine, endpoints, own_inodes)
 
 
 def all_bindable_now(
-    machine: Machine, endpoints: Sequence[Endpoint], ours: Collection[int] = ()
+    machine: Machine, endpoints: Sequence[Endpoint], own_inodes: Collection[int] = ()
 ) -> bool:
     """Return whether all can be bound, at the cost of one table for all of them.
 
     No bind is tried where a holder is found.
     """
-    table = table_of(machine, endpoints, ours)
+    table = table_of(machine, endpoints, own_inodes)
     return all(is_bindable(classify_port(machine, endpoint, table)) for endpoint in endpoints)
 
 
-def table_of(machine: Machine, endpoints: Iterable[Endpoint], ours: Collection[int] = ()) -> Table:
+def table_of(
+    machine: Machine, endpoints: Iterable[Endpoint], own_inodes: Collection[int] = ()
+) -> Table:
     """Return all sockets on the ports of these endpoints, without devports' own."""
-    return without(machine.table({endpoint.port for endpoint in endpoints}), ours)
+    return without(machine.table({endpoint.port for endpoint in endpoints}), own_inodes)
 
 
 def sockets_on(machine: Machine, endpoints: Sequence[Endpoint]) -> list[Socket]:
@@ -71,7 +77,7 @@ def wait_until_bindable(
 ) -> None:
     """Wait, at most `seconds`, for connections to end; call `tick` between two inspections."""
     deadline = clock.Deadline(seconds)
-    while not bindable(machine, job.endpoints, job.ours) and not deadline.passed:
+    while not bindable(machine, job.endpoints, job.own_inodes) and not deadline.passed:
         clock.pause(min(POLL_LAST, deadline.left))
         tick()
 
@@ -81,7 +87,7 @@ def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
 
     Forwarders of containers are holders like others, and `Process.serves` is set on parents.
     """
-    found = inspect_ports(machine, job.endpoints, ours=job.ours, thorough=True)
+    found = inspect_ports(machine, job.endpoints, ours=job.own_inodes, thorough=True)
     return with_servers(
         machine, tuple(f.replace(holding=with_forwarders(f.holding)) for f in found)
     )

@@ -65,7 +65,7 @@ class RespawnWatcher:
         """Watch for a restart, as long as a process lives that could cause it."""
         deadline, tick = clock.Deadline(job.limits.settle), None
         with contextlib.ExitStack() as shown:
-            while not deadline.passed and bindable(self.machine, job.endpoints, job.ours):
+            while not deadline.passed and bindable(self.machine, job.endpoints, job.own_inodes):
                 living = [p for p in self.supervisors if p.key in pins and not pins[p.key].exited]
                 going = [
                     shell.process for shell in self.shells if not living and shell.may_run_more()

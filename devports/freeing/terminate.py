@@ -218,7 +218,7 @@ class StopOperation:
         return self.finish(result, outcomes)
 
     def bindable(self, *, last: bool = False) -> bool:
-        return bindable(self.machine, self.job.endpoints, self.job.ours, last=last)
+        return bindable(self.machine, self.job.endpoints, self.job.own_inodes, last=last)
 
     def ending(self) -> list[StopTarget]:
         return [target for target in self.plan if not is_container(target)]
@@ -417,9 +417,9 @@ class StopOperation:
                 return it
 
     def living_parent(self, it: Stopped) -> Process | None:
-        """Return the nearest parent that still runs and may start it again; None for a shell.
+        """Return the nearest living parent that may restart it; None for a shell.
 
-        A shell runs its next command or ends: what is above it has not noticed anything.
+        A shell runs its next command or exits: a parent above it has seen no exit.
         """
         parents = self.watch.parents(it.target)
         self.pinned.wait_for_exit([parent.key for parent in parents], self.grace)

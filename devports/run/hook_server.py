@@ -176,7 +176,6 @@ class HookServer:
                 self.failed_binds.append(fact)
 
     def clear_reports(self) -> None:
-        """Drop all reports, before another start."""
         self.quiet = False
         self.collect()
         self.hellos.clear()

@@ -255,7 +255,6 @@ class HandoffRunner:
             self.hooks.quiet = True
 
     def collect(self) -> None:
-        """Read the last reports of the hooks, after the server has exited."""
         if self.hooks is not None:
             self.hooks.collect()
 

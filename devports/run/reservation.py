@@ -149,7 +149,7 @@ class Reservations:
             keep: whether to reserve the port again, for a server that does not have it yet.
         """
         policy = self._job.policy.replace(movable_port=0)  # the server runs: no move now
-        self.last = free(self._tools, self._job.replace(policy=policy, ours=own))
+        self.last = free(self._tools, self._job.replace(policy=policy, own_inodes=own))
         if not self.last.bindable:
             return PortStillHeld(self.last.exit_code)
         if keep and not self._held and self._reserve():
@@ -166,7 +166,7 @@ class Reservations:
 
         These are the forwarders of containers and the processes that cannot be read.
         """
-        found = findings_now(self._tools.machine, self._job.replace(ours=own))
+        found = findings_now(self._tools.machine, self._job.replace(own_inodes=own))
         hidden = any(finding.holding.hidden for finding in found)
         return hidden or any(map(is_container, plan_for(self._tools, found)))
 
@@ -236,7 +236,7 @@ class Reservations:
     def _free(self, endpoint: Endpoint) -> bool:
         """Free one endpoint as the policy allows. The server runs, so its port cannot change."""
         policy = self._job.policy.replace(movable_port=0)
-        job = self._job.replace(endpoints=(endpoint,), policy=policy, ours=self.inodes)
+        job = self._job.replace(endpoints=(endpoint,), policy=policy, own_inodes=self.inodes)
         return free(self._tools, job).bindable
 
     def _replace(self, endpoint: Endpoint) -> Reservation | None:

@@ -146,7 +146,6 @@ class ServingWatcher:
             self._pinned[pin] = process
 
     def close(self) -> None:
-        """Stop watching."""
         self._due = None
         self._leave()
         for pin in self._pinned:

@@ -202,7 +202,7 @@ class Session:
         self.interrupts.resume()
 
     def _question(self, question: Question) -> Answer:
-        """Ask, and take the signals back from the prompt's event loop."""
+        """Ask, and reinstall the signal handlers, which the prompt's event loop has replaced."""
         try:
             with self._own_screen():
                 return self._ask(question)
@@ -330,7 +330,6 @@ class Session:
             raise
 
     def _stop_server(self) -> None:
-        """Stop all processes that are left of the server, if any."""
         if self.server is not None:
             self.handoff.refuse_requests()
             ready = self.startup is not None and self.startup.owned is not None

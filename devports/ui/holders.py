@@ -58,7 +58,7 @@ MAX_DETAIL = 2000
 """Maximum length of one command line."""
 MAX_CLIENTS = 4
 ON_YES = "if you answer yes"
-"""Title of what devports would do; its commands can be typed."""
+"""Title of what devports would do; its lines have commands, which are never broken."""
 RELATION = {"sibling": "another checkout of this repository", "project": "another project"}
 """The relation of a holder's checkout to the current one."""
 
@@ -114,7 +114,6 @@ def _container_text(container: Container) -> str:
 
 
 def _container_label(container: Container) -> str:
-    """Return a container with its name and image, if known."""
     if not container.name:
         return f"a {printable(container.engine)} container"
     name = printable(container.name, MAX_NAME)

@@ -130,7 +130,6 @@ def _means(target: stop_plan.StopTarget) -> str:
 
 
 def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
-    """Return the form of a verb for a target: one process, or a group."""
     alone = _is_container(target) or all(
         member.process.key == target.process.key for member in target.members
     )
@@ -138,7 +137,6 @@ def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
 
 
 def pronoun(target: stop_plan.StopTarget) -> str:
-    """Return the pronoun of a target: one process, or a group."""
     return verb_form(target, "it", "them")
 
 

@@ -312,8 +312,6 @@ def _wanted(
 
 
 class _Wizard:
-    """The questions of `devports init` on one terminal."""
-
     def __init__(self, screen: Console, opened: tuple[Input, Output]) -> None:
         self.how = _settings(screen, *opened)
 

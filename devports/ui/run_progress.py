@@ -349,7 +349,8 @@ def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
         yield "none of its processes listens on the port"
     for socket in seen.other_sockets:
         who = [process_label(h.process) for h in seen.others.holders if socket.inode in h.inodes]
-        yield f"{' and '.join(who) or 'another process'} has {socket.state} {socket.local}"
+        has = "have" if len(who) > 1 else "has"
+        yield f"{' and '.join(who) or 'another process'} {has} {socket.state} {socket.local}"
 
 
 NOT_RUNNING = f"{PREFIX}not running"
@@ -365,7 +366,7 @@ MEANINGS = {
     exitcodes.PERMISSION: "no permission to bind or free its port",
     exitcodes.STILL_HELD: "its port is still in use after all steps",
     exitcodes.TAKEN_AGAIN: "another process took its port again",
-    exitcodes.NOT_READY: "it was not ready in time",
+    exitcodes.NOT_READY: "it did not become ready",
     exitcodes.ALREADY_RUNNING: "it is already running",
 }
 
@@ -401,7 +402,7 @@ def one_line(error: DevportsError) -> str:
     return f"{error.message}: {reason}" if reason else error.message
 
 
-def meaning(service: str, ended: recovery.Ended) -> str:
+def meaning(service: str, ended: recovery.Ended, *, started: bool = False) -> str:
     """Return how a run failed; empty for success, and for an exit by a signal.
 
     Before it was ready both are failures as well: a waiting debugger must not start.
@@ -413,4 +414,5 @@ def meaning(service: str, ended: recovery.Ended) -> str:
     if ended.source == "child":
         early = ", before it was ready" if quiet else ""
         return f"`{service}` exited with code {code}{early}"
-    return ended.why or f"`{service}` was not started: {MEANINGS.get(code, f'exit code {code}')}"
+    done = "was stopped" if started else "was not started"
+    return ended.why or f"`{service}` {done}: {MEANINGS.get(code, f'exit code {code}')}"

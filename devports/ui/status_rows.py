@@ -239,7 +239,6 @@ def with_urls(places: Sequence[StatusPort], spec: PortSpec) -> tuple[StatusPort,
 
 
 GAP = "  "
-"""Between two columns."""
 
 
 def plain(rows: Sequence[StatusRow], output: OutputStyle) -> list[str]:

@@ -59,7 +59,6 @@ SEVERITY = ("error", "note", "good", None)
 
 
 def print_table(rows: Sequence[StatusRow], screen: Console) -> None:
-    """Print the table on stdout, which is a terminal."""
     drawn = rich_console(screen, "stdout")
     draw(drawn, table(rows, drawn, links=has_links(screen.env)))
 

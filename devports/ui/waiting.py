@@ -60,7 +60,6 @@ class _Line:
         self._live: Live | None = None
 
     def tick(self) -> None:
-        """Draw it, if it is due."""
         elapsed = clock.monotonic() - self._begun
         if elapsed < self._due:
             return

@@ -230,8 +230,8 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
     fresh: list[object] = []
     entries = dict(entries_of(text, kind.key))
     present = entries_by_role(text, kind, {piece.role: piece.name for piece in wanted})
-    ours = {present.get(piece.role) for piece in wanted}
-    others = {kind.name(each) for path, each in entries.items() if path not in ours}
+    kept = {present.get(piece.role) for piece in wanted}
+    others = {kind.name(each) for path, each in entries.items() if path not in kept}
     for piece in wanted:
         path = present.get(piece.role)
         old = "" if path is None else kind.name(entries[path])
@@ -484,8 +484,8 @@ def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
     """Yield the paths of generated entries that are no longer wanted; copies of them stay."""
     roles = {piece.role: piece.name for piece in goal.wanted[kind.key]}
     for role, path in entries_by_role(text, kind, roles).items():
-        ours = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
-        if ours and role not in roles:
+        known = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
+        if known and role not in roles:
             yield path
 
 
@@ -577,18 +577,18 @@ def _similar(text: str, goal: LaunchGoal) -> Iterator[tuple[str, Note]]:
     names = {piece.name for piece in wanted}
     for _, each in entries_of(text, LISTS[1]):
         name, members = str(each.get("name")), each.get("configurations")
-        ours = isinstance(members, list) and any(m in names for m in map(str, members))
-        if name in goal.compounds and ours and not is_marked(each):
+        generated = isinstance(members, list) and any(m in names for m in map(str, members))
+        if name in goal.compounds and generated and not is_marked(each):
             yield name, _looks_similar(LISTS[1], name, *(piece.name for piece in compounds))
 
 
 def _looks_similar(key: str, name: str, *wanted: str) -> Note:
     mark = f'"presentation": {{ "group": "{GROUP}" }}'
-    mends = f"to let devports update it, add {mark}; otherwise rename it"
+    advice = f"to let devports update it, add {mark}; otherwise rename it"
     return Note(
         "entry-unmarked",
         f"`{LAUNCH}` has a {NOUNS[key]} `{name}` that looks generated but has no mark",
-        hints=(mends if name in wanted else "keep it as yours, or remove it",),
+        hints=(advice if name in wanted else "keep it as yours, or remove it",),
     )
 
 

@@ -35,11 +35,11 @@ HELD = 7
 CROWDED = {f"`devports doctor` with {HELD} held ports": ("doctor",)}
 """The same in a project in which so many ports are held."""
 WORDS = """\
-rich draws on a terminal and is loaded only for that; a pipe gets plain text. questionary asks the
-questions; a key answers no. On a pipe the answer is no without a question."""
+rich draws on a terminal and is loaded only for that; a pipe gets plain text. Questions are asked by
+questionary and answered with no by a key; on a pipe the answer is no at once."""
 ASKED = b"no, leave it running"
 AGAIN = 0.02
-"""Seconds until the key is sent again: keys sent before the question is drawn do not count."""
+"""Seconds until a key is sent again: what is typed before a question is drawn does not count."""
 PEAK = """
 import sys
 if sys.argv[1:] != ["-c", "pass"]:

@@ -107,7 +107,7 @@ def test_once_is_enough(project: Project, devports: Command) -> None:
     first = text_of(project)
     again = devports("init", "--yes")
     assert again.code == exitcodes.NO, again
-    assert "`devports.toml` already exists" in again.err
+    assert f"`{project.config}` already exists" in again.err
     assert text_of(project) == first
 
 
@@ -165,7 +165,7 @@ def test_a_configuration_that_is_there_is_never_overwritten(
     for words in (("--yes",), ("--dry-run",), ("--json", "--yes"), ()):
         done = devports("init", *words)
         assert done.code == exitcodes.NO, done
-        assert "there is a configuration already" in done.text
+        assert f"`{there.resolve()}` already exists" in done.text
     assert there.read_text(encoding="utf-8") == text
 
 
@@ -205,7 +205,7 @@ def test_others_cannot_write_the_file(project: Project, devports: Command) -> No
 def test_a_folder_that_cannot_be_written(project: Project, devports: Command) -> None:
     done = devports("init", "--yes", "--config", "gone/devports.toml")
     assert done.code == exitcodes.NO, done
-    assert "cannot be written" in done.err
+    assert "error: cannot write `gone/devports.toml`: no such file or directory\n" in done.err
 
 
 def test_a_person_leaves_one_out_and_names_a_port(

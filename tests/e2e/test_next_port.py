@@ -32,7 +32,7 @@ LISTENER = argv_of("listener", "{port}", "--stay")
 def ready_on(running: Running) -> int:
     """Return the port on which a run says that its server is ready, 0 before that."""
     lines = [line for line in running.lines if READY in line]
-    return int(lines[0].partition(READY)[2].split(":")[1]) if lines else 0
+    return int(lines[0].partition(READY)[2].split()[0].rpartition(":")[2]) if lines else 0
 
 
 HTTP = "python3 -m http.server {port} --bind {host}"

@@ -191,7 +191,7 @@ def test_a_script_goes_on_when_the_port_is_free(
         zoo("listener", port)
     done = devports.under("bash", "-c", SCRIPT.format(port=port), "bash")()
     assert done.code == exitcodes.OK, done
-    assert done.out == f"port {port} can be bound now\ndone\n"
+    assert done.out == f"port {port} is free\ndone\n"
     assert tables.bindable(port)
 
 

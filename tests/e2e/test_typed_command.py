@@ -208,7 +208,11 @@ def test_in_a_folder_of_the_project_it_is_the_projects_own(
 WRONG = [
     pytest.param(("--", "x", "y"), "run `devports run --port 8000 -- x y`", id="no port"),
     pytest.param(("--port", "8000"), "`devports run --port 8000 -- COMMAND`", id="no command"),
-    pytest.param(("--port", "8000", "x", "y"), "belong behind `--`", id="no dashes before it"),
+    pytest.param(
+        ("--port", "8000", "x", "y"),
+        "put the arguments of the server after `--`",
+        id="no dashes before it",
+    ),
     pytest.param(("--port", "8000", "x"), "`devports run --port 8000 -- x`", id="nor a file"),
     pytest.param(
         ("--port", "8000", "x", "--port", "{port}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -149,10 +150,10 @@ def test_on_a_pipe_there_is_a_table_and_then_a_line_for_each_change(
     holder = zoo("listener", port)
     watching = devports.start("status", *FAST)
     watching.says("not listening")
-    assert [line.split()[:3] for line in watching.out.splitlines()] == [
+    assert [re.split("  +", line)[:3] for line in watching.out.splitlines()] == [
         ["service", "endpoint", "verdict"],
         ["web", f"127.0.0.1:{port}", "in use"],
-        ["db", f"127.0.0.1:{port + 1}", "not"],
+        ["db", f"127.0.0.1:{port + 1}", "not listening"],
     ]
     holder.end()
     watching.says("no holder")

@@ -435,7 +435,7 @@ def test_a_dying_run_is_waited_for_with_one_calm_line(records: RunRecords, machi
 def test_a_dying_run_that_does_not_end_is_named(
     records: RunRecords, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(takeover, "BEYOND_STOP", 0.1)
+    monkeypatch.setattr(takeover, "CLEANUP_TIME", 0.1)
     records.mark(records.claim(record_of(machine, 50)).replace(state="stopping"))
     with pytest.raises(DevportsError, match="already running"):
         claiming(records, machine)

@@ -144,7 +144,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
         {"had": True},
         {"elsewhere_refused": True},
         {"elsewhere": True},
-        {"elsewhere": True, "told": True},
+        {"elsewhere": True, "port_in_command": True},
         {"elsewhere": True, "freed": True},
         {"freed": True},
         {"may_free": False},

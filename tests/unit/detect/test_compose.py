@@ -122,7 +122,7 @@ def test_a_container_of_what_is_here_is_left_out() -> None:
     files = {"compose.yaml": text, "main.py": "app = FastAPI()"}
     assert only(files).kind == "fastapi"
     (left,) = left_out(files)
-    assert left.why == "container of what `backend` starts"
+    assert left.why == "another way to start `backend`, in a container"
 
 
 def test_a_container_from_elsewhere_keeps_its_port() -> None:

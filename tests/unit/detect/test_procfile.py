@@ -86,4 +86,4 @@ def test_node_in_production_is_the_program_of_package_json() -> None:
     files = {"Procfile": "web: node x.js", "package.json": package, "x.js": "app.listen(3001)"}
     assert only(files).kind == "node"
     (left,) = left_out(files)
-    assert left.why == "production server of what `backend` starts"
+    assert left.why == "another way to start `backend`, as a production server"

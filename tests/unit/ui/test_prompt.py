@@ -132,6 +132,12 @@ def test_what_the_card_has_no_room_for_is_the_first_detail() -> None:
     ]  # fmt: skip
 
 
+def test_a_command_in_what_yes_does_is_never_broken() -> None:
+    stage = Stage(COLUMNS="44", LINES="60", NO_COLOR="1")
+    ask(STOP, stage.screen, reader=s.ANN, choose=Person("details", "no"))
+    assert "`kill -TERM 4242`" in stage.stderr.getvalue()
+
+
 def test_the_details_go_when_all_of_them_were_shown() -> None:
     person = Person("details", "no")
     ask(STOP, Stage(LINES="90").screen, reader=s.ANN, choose=person)

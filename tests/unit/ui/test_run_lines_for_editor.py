@@ -119,6 +119,11 @@ def test_how_a_run_failed(code: int, source: Any, words: str) -> None:
     assert meaning("web", Ended(code, source, "any")) == words
 
 
+def test_a_server_that_was_started_and_not_ready_was_stopped() -> None:
+    ended = Ended(exitcodes.NOT_READY, "devports", "not-ready")
+    assert meaning("web", ended, started=True) == "`web` was stopped: it did not become ready"
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
