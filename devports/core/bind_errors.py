@@ -24,8 +24,8 @@ NEEDLES = (
 """In lower case; output without any of them cannot match. Together they cost about 0.5 ms on 64
 KiB. Output is searched only until the server is ready."""
 
-# The patterns are texts, which `re` compiles once they are first needed and keeps: to compile them
-# takes 4 ms, before each start, and a server may say nothing of a port.
+# The patterns are strings: `re` compiles each at its first use and keeps it. To compile them takes
+# 4 ms, which every start would pay, and the output of a server may never need them.
 _PORT = r"""(?aix)
     (?: (?: \d{1,3}(?:\.\d{1,3}){3} | [\]*] | \b(?:localhost|any|null)  # an address, and a colon
           | [\da-f]{0,4}::[\da-f:]{0,40} | (?:^|(?<=[\s(\[=@])) ) :

@@ -33,7 +33,7 @@ SCREENS = {
 }
 HELD = 7
 CROWDED = {f"`devports doctor` with {HELD} held ports": ("doctor",)}
-"""The same where so many services find their ports held."""
+"""The same in a project in which so many ports are held."""
 WORDS = """\
 rich draws on a terminal and is loaded only for that; a pipe gets plain text. Questions are asked by
 questionary and answered with no by a key; on a pipe the answer is no at once."""
