@@ -7,7 +7,9 @@ keys, which are words joined by hyphens or underscores.
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,10 @@ IDIOMS = (
 BANNED = re.compile(rf"\b(?:(?i:{PRONOUNS}|{IDIOMS})|us)\b")
 JOINED = re.compile(r"\w+(?:[-_]\w+)+")
 """A code, a key or an option: part of the contract with scripts."""
+
+
+ARGUMENT = re.compile(r"^ *\w+:|`[^`]*`", re.MULTILINE)
+"""The name of an argument, and of anything else in the code."""
 
 
 def banned(text: str) -> list[str]:
@@ -72,6 +78,22 @@ def messages(source: str) -> list[tuple[int, str]]:
     return [(line, text) for line, text in found if " " in text.strip()]
 
 
+def remarks(source: str) -> list[tuple[int, str]]:
+    """Return line and text of what a module says to its readers: docstrings and comments."""
+    tree, lines = ast.parse(source), io.StringIO(source).readline
+    found = [
+        (node.lineno, ARGUMENT.sub("", node.value.value))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    comments = (
+        token for token in tokenize.generate_tokens(lines) if token.type == tokenize.COMMENT
+    )
+    return found + [(token.start[0], token.string) for token in comments]
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -80,6 +102,12 @@ def name(path: Path) -> str:
 def test_messages_are_plain_english(path: Path) -> None:
     said = messages(path.read_text(encoding="utf-8"))
     assert [(line, text) for line, text in said if banned(text)] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name)
+def test_docstrings_and_comments_are_plain_english(path: Path) -> None:
+    said = remarks(path.read_text(encoding="utf-8"))
+    assert [(line, banned(text)) for line, text in said if banned(text)] == []
 
 
 @pytest.mark.parametrize("path", [*PAGES, *FILES], ids=name)
