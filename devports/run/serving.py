@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 IDLE = 50
-"""A pause lasts at least this many times as long as an inspection.
+"""A pause lasts at least this many times the CPU time of an inspection.
 
-An inspection takes long where the system is asked process by process.
+An inspection costs much where the system is asked process by process.
 """
 
 
@@ -72,10 +72,10 @@ class ServingWatcher:
         exited = self._exited()
         if exited is None and self.left != 0:
             return None
-        begun = clock.monotonic()
-        self._known, news = step(self._known, self._seen(begun, exited))
+        before = clock.cpu()
+        self._known, news = step(self._known, self._seen(clock.monotonic(), exited))
         self._probe()
-        rest = IDLE * (clock.monotonic() - begun) if self._known.doubt is None else 0
+        rest = IDLE * (clock.cpu() - before) if self._known.doubt is None else 0
         self._due = clock.Deadline(max(self._known.pause, rest))
         return news
 

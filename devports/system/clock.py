@@ -1,11 +1,17 @@
-"""The monotonic clock, and the only call of time.sleep in the package."""
+"""The monotonic clock, the CPU clock, and the only call of time.sleep in the package."""
 
 from __future__ import annotations
 
+import os
 import time
 from time import monotonic
 
-__all__ = ["Deadline", "SteadyCondition", "monotonic", "pause"]
+__all__ = ["Deadline", "SteadyCondition", "cpu", "monotonic", "pause"]
+
+
+def cpu() -> float:
+    """Return the CPU time of this process and of its children that have exited, in seconds."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def pause(seconds: float) -> None:

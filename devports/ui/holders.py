@@ -56,6 +56,8 @@ MAX_NAME = 60
 """Maximum length of a container's name, its image or a branch."""
 MAX_DETAIL = 2000
 """Maximum length of one command line."""
+MAX_ANCESTOR = 160
+"""Maximum length of the command line of an ancestor, which only says what it is."""
 MAX_CLIENTS = 4
 ON_YES = "if you answer yes"
 """Title of what devports would do; its lines have commands, which are never broken."""
@@ -298,7 +300,7 @@ def _parents(target: StopTarget) -> list[tuple[str, str]]:
     from devports.core.classify import parents_of
 
     above = parents_of(target.process, target.members)
-    return [(str(p.pid), command_line(p.argv, MAX_DETAIL) or printable(p.name)) for p in above]
+    return [(str(p.pid), command_line(p.argv, MAX_ANCESTOR) or printable(p.name)) for p in above]
 
 
 def _steps(question: Question) -> Iterator[str]:

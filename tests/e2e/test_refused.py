@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,7 +81,7 @@ def write(project: Project, metrics: int) -> None:
 
 UVICORN = f"{PYTHON} -m uvicorn lifespan:app --host {{host}} --port {{port}}"
 ON = "{host} {port}"
-NAME = os.path.basename(PYTHON)
+NAME = os.path.basename(sys.executable)
 CASES = [
     pytest.param(
         f"{PYTHON} metrics_first.py {ON} {{metrics}}", 1, id="Python, before it binds its own"

@@ -46,7 +46,7 @@ VARYING = (
     (re.compile(r"\bpid \d+"), "pid N"),
     (re.compile(r"started by .*"), "started by X"),
     (re.compile(r"\bfor (?:less than )?[\d.]+ (?:s|min)\b"), "for T"),
-    (re.compile(r"(?:\bless than )?\b[\d.]+ s\b"), "T s"),
+    (re.compile(r"(?:\bless than |<)?\b[\d.]+ s\b"), "T s"),
     (re.compile(r"\b\d+(?= +T s +http)"), "N"),
     (re.compile(r"\b\d\d:\d\d\b"), "HH:MM"),
     (re.compile(r" +"), " "),
