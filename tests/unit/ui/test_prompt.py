@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devports.core.holder_kind import OtherUser
-from devports.core.stop_plan import PortClients, Question, UntouchedProcess
+from devports.core.holder_kind import OrdinaryProcess, OtherUser
+from devports.core.model import Holder
+from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
 from devports.ui.console import Console
 from devports.ui.prompts import DETAILS, NO, YES, Prompt, answer_on_terminal, ask
 from tests.harness.capabilities import NEEDS_PTY
@@ -142,6 +143,16 @@ def test_the_details_go_when_all_of_them_were_shown() -> None:
     person = Person("details", "no")
     ask(STOP, Stage(LINES="90").screen, reader=s.ANN, choose=person)
     assert person.keys == "ny"
+
+
+def test_an_ancestor_with_a_long_command_line_fills_no_page() -> None:
+    runner = s.process(300, "runner", "runner", "--env", "A=b " * 1000)
+    server = StopTarget(s.NODE, OrdinaryProcess(), (Holder(s.NODE, (5,), (runner,)),))
+    stage = Stage(COLUMNS="80", LINES="40", NO_COLOR="1")
+    ask(STOP.replace(target=server), stage.screen, reader=s.ANN, choose=Person("details", "no"))
+    said = stage.stderr.getvalue()
+    assert len(said.partition("  300 ")[2].partition("if you answer yes")[0]) < 200
+    assert "if you answer yes" in said
 
 
 @pytest.mark.parametrize(
