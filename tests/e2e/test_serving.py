@@ -19,7 +19,7 @@ from tests.harness import guard, tables
 from tests.harness.actors import Identity
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NODE, NEEDS_PROC
 from tests.harness.servers import ASGI, BROKEN, COMMANDS, PYTHON
-from tests.harness.waiting import eventually, never
+from tests.harness.waiting import NeverHappenedError, eventually, never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,6 +183,15 @@ def test_a_worker_that_died_under_uvicorns_reloader_is_said_once_until_a_file_is
     assert kinds == ["started", "ready", "stalled", "accepting"]
 
 
+def save_until_noticed(project: Project, running: Running, text: str) -> bool:
+    """Save the app as often as its reloader needs, which notes first what is there."""
+    for _ in range(20):
+        write(project, "asgi_app.py", text)
+        with contextlib.suppress(NeverHappenedError):
+            return eventually(lambda: "detected changes" in running.err, 1)
+    raise AssertionError(running.err)
+
+
 def test_a_save_that_breaks_the_import_is_said_too(
     port: int, project: Project, start: Callable[[], Running]
 ) -> None:
@@ -190,7 +199,7 @@ def test_a_save_that_breaks_the_import_is_said_too(
     project.service("web", port, COMMANDS["uvicorn --reload"])
     running = start()
     get(port, "/")
-    write(project, "asgi_app.py", BROKEN)
+    save_until_noticed(project, running, BROKEN)
     eventually(lambda: said(running, "is stalled"), 20)
     write(project, "asgi_app.py", "import time\ntime.sleep(3)\n" + BROKEN)
     eventually(lambda: running.err.count("ModuleNotFoundError") == 2, 20)

@@ -149,7 +149,13 @@ class Terminal:
     def point(self, key: str) -> None:
         """Point at the answer with this key, by arrows."""
         self.asked()
-        rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
+
+        def drawn() -> list[str]:  # the last rows may still be on their way
+            self._read(0.1)
+            rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
+            return rows if key in rows else []
+
+        rows = eventually(drawn, what=f"an answer `{key}`")
         while (now := self.pointed) != key:
             self.press(
                 DOWN if rows.index(key) > rows.index(now) else UP,
