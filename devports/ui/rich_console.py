@@ -14,6 +14,7 @@ from itertools import groupby
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
+from rich.padding import Padding
 from rich.text import Text
 from rich.theme import Theme
 
@@ -103,7 +104,7 @@ def marked(text: str, style: str = "", *, typed: str = "") -> Text:
     made = Text(style=style)
     for place, part in enumerate(parts):
         if place % 2:
-            made.append(f"`{part}`".replace(" ", BLANK), typed)
+            made.append(f"`{part}`".replace(" ", BLANK), typed or None)  # rich 12: "" is a span too
         else:
             made.append(part)
     return made
@@ -162,6 +163,19 @@ def folded(text: Text, width: int) -> list[Text]:
             start = at
         at = end + 1
     return [*lines, text[start:]]
+
+
+GAP = 2
+"""Cells between two columns of a table."""
+
+
+def spaced(cells: Sequence[Text]) -> list[Text | Padding]:
+    """Return the cells of a row with the gap behind all but the last.
+
+    Not by the padding of a `Table`: before 14.3 rich counts it behind the last column too.
+    """
+    *before, last = cells
+    return [*(Padding(cell, (0, GAP, 0, 0)) for cell in before), last]
 
 
 def encodable(text: Text, encoding: str) -> Text:
@@ -224,12 +238,12 @@ class Rows:
         """Return whether the folded column has its minimum width."""
         widths = [max(cell.cell_len for cell in column) for column in columns]
         folded = widths.pop(min(FOLDED, len(widths) - 1))
-        return room - self.indent - sum(width + 2 for width in widths) >= min(folded, MIN_WIDTH)
+        return room - self.indent - sum(width + GAP for width in widths) >= min(folded, MIN_WIDTH)
 
     def _table(self, columns: Sequence[Sequence[Text]]) -> Table:
         from rich.table import Table  # a card has none
 
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        table = Table(box=None, padding=0, show_header=False)
         for number, column in enumerate(columns):
             table.add_column(
                 justify="right" if any(cell.plain.isdecimal() for cell in column) else "left",
@@ -237,7 +251,7 @@ class Rows:
                 overflow="fold",
             )
         for first, *row in zip(*columns, strict=True):
-            table.add_row(Text(" " * self.indent) + first, *row)
+            table.add_row(*spaced([Text(" " * self.indent) + first, *row]))
         return table
 
 

@@ -16,20 +16,19 @@ from itertools import groupby
 from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
-from rich.padding import Padding
 from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from devports.ui.processes import gap_text
-from devports.ui.rich_console import BLANK, Hanging, draw, encodable, rich_console
+from devports.ui.rich_console import BLANK, GAP, Hanging, draw, encodable, rich_console, spaced
 from devports.ui.status_rows import VERDICT
 from devports.ui.text import ending, has_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from rich.console import Console as RichConsole
@@ -48,8 +47,6 @@ ORDER = (*ESSENTIAL, "up", "user", "folder", "url")
 HEAD = {column: Text(column) for column in ORDER}
 MIN_WIDTHS = {"state": 10, "holder": 14, "folder": 14}
 """Columns that may be narrower than their longest cell, and their minimum width."""
-GAP = 2
-"""Cells between two columns."""
 COUNT_FROM = 5
 """Number of rows from which on a last line counts them."""
 TIME_LEFT = re.compile(r",? \d+ \w+$")
@@ -160,7 +157,7 @@ def _grid(
     """
     made = Table(box=None, padding=0, show_header=not rows, header_style="faint")
     *_, last = widths
-    for column, head in zip(widths, _spaced(HEAD, widths), strict=True):
+    for column, head in zip(widths, spaced([HEAD[c] for c in widths]), strict=True):
         made.add_column(head, width=widths[column] + GAP * (column != last), overflow="fold")
     mark = encodable(Text("…"), drawn.encoding).plain
     for row, cells in rows:
@@ -168,17 +165,8 @@ def _grid(
         shown = {**cells, "folder": Text(folder, "faint")}
         if not row.first:
             shown["service"] = Text()
-        made.add_row(*_spaced(shown, widths))
+        made.add_row(*spaced([shown[column] for column in widths]))
     return made
-
-
-def _spaced(cells: Cells, columns: Iterable[str]) -> list[Text | Padding]:
-    """Return cells with the gap behind all but the last.
-
-    Not by the padding of a `Table`: before 14.3 rich counts it behind the last column too.
-    """
-    *before, last = [cells[column] for column in columns]
-    return [*(Padding(cell, (0, GAP, 0, 0)) for cell in before), last]
 
 
 def _stacked(rows: Sequence[tuple[StatusRow, Cells]], width: int) -> Iterator[Hanging]:
