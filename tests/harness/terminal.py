@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 40, 120
 ASKS, ASKED = b"\x1b[?2004h", b"\x1b[?2004l"
 """A question begins and ends with these: what is pasted in between is told apart from keys."""
+DRAWS, DRAWN = b"\x1b[?7l", b"\x1b[?7h"
+"""Each drawing of a question is between these: in between, some of its rows are still to come."""
 UP, DOWN = "\x1b[A", "\x1b[B"
 POINTED = re.compile(r"^ > (\w)  ", re.MULTILINE)
 WITHIN = 20.0
@@ -121,12 +123,13 @@ class Terminal:
 
     @property
     def pointed(self) -> str:
-        """The key of the row that is pointed at; empty if there is none."""
-        rows = POINTED.findall(self.screen()) if self.asks else []
+        """The key of the row that is pointed at; empty if there is none, or half a drawing."""
+        whole = self.bytes.rfind(DRAWN) > max(self.bytes.rfind(mark) for mark in (ASKS, DRAWS))
+        rows = POINTED.findall(self.screen()) if self.asks and whole else []
         return rows[-1] if rows else ""
 
     def asked(self, within: float = WITHIN) -> Terminal:
-        """Wait until a question is there, with what is pointed at."""
+        """Wait until a question is there, drawn to its last row."""
         eventually(lambda: self._read(0.1) and self.pointed, within, what=self.screen())
         return self
 
@@ -149,17 +152,12 @@ class Terminal:
     def point(self, key: str) -> None:
         """Point at the answer with this key, by arrows."""
         self.asked()
-
-        def drawn() -> list[str]:  # the last rows may still be on their way
-            self._read(0.1)
-            rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
-            return rows if key in rows else []
-
-        rows = eventually(drawn, what=f"an answer `{key}`")
-        while (now := self.pointed) != key:
+        rows = re.findall(r"^ [ >] (\w)  ", self.screen(), re.MULTILINE)
+        assert key in rows, f"no answer `{key}`; the screen:\n{self.screen()}"
+        while (now := self.asked().pointed) != key:
             self.press(
                 DOWN if rows.index(key) > rows.index(now) else UP,
-                partial(lambda before: self.pointed != before, now),
+                partial(lambda before: self.pointed not in ("", before), now),
             )
 
     def send(self, keys: str) -> None:
