@@ -201,7 +201,7 @@ def report_end(
     if ended.reason == "interrupted":
         news.report_stopper()  # if there was no server yet
     if startup is not None and ended.reason == "ended-early":
-        ended = ended.replace(in_way=startup.facts.in_way)
+        ended = ended.replace(in_way=startup.facts.in_way and startup.way != "fd")
     started = startup is not None
     context.screen.progress(end_text(name, ended, started=started))
     news.note(ended)

@@ -113,9 +113,10 @@ class PortStillHeld(Frozen):
 
 
 class Exited(Frozen):
-    """The server exited; `code` as a shell gives it."""
+    """The server exited; `code` as a shell gives it. `asked`: Ctrl-C had reached it."""
 
     code: int
+    asked: bool = False
 
 
 class Ready(Frozen):
@@ -189,8 +190,8 @@ def step(state: State, event: Event, retry: Retry) -> Step:
             return Ended(code, "devports", "port-held"), ()
         case Taking(), Interrupted(number):
             return Ended(exitcodes.of_signal(number), "devports", "interrupted"), ()
-        case Starting(), Exited(code):
-            return Ended(code, "child", "ended-early"), ()
+        case Starting(), Exited(code, asked):
+            return Ended(code, "child", "interrupted" if asked else "ended-early"), ()
         case Serving(), Exited(code):
             return Ended(code, "child", "exited"), ()
         case Stopping(), Exited(code):

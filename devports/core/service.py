@@ -12,7 +12,7 @@ from devports.core.value import Frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
@@ -199,13 +199,21 @@ def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
         service: the service with the command and the port.
         arguments: words that are appended to the command.
     """
-    import re  # only where a server did not get its port, or may not
-
     command = service.command if isinstance(service.command, str) else " ".join(service.command)
     texts = (command, *arguments, *(text for _, text in service.env))
     names = {"port", "fd", f"services.{service.name}.port"}
-    shown = re.compile(rf"\$\{{?PORT(?!\w)|(?<!\d){service.port}(?!\d)")
-    return any(shown.search(text) or names & set(names_in(text)) for text in texts)
+    return has_port(texts, service.port, "$PORT", "${PORT") or any(
+        names & set(names_in(text)) for text in texts
+    )
+
+
+def has_port(texts: Iterable[str], port: int, *variables: str) -> bool:
+    """Return whether a text has the whole number, or a variable: 18080 is not 8080."""
+    import re  # only where a server did not get its port, or may not
+
+    names = "".join(rf"|{re.escape(name)}(?!\w)" for name in variables)
+    shown = re.compile(rf"(?<!\d){port}(?!\d){names}")
+    return any(map(shown.search, texts))
 
 
 def typed_command(words: Sequence[str], port: int, host: str, folder: str) -> TypedCommand:

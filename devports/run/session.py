@@ -185,7 +185,9 @@ class Session:
         assert startup is not None  # noqa: S101
         match state:
             case Starting():
-                return startup.wait_until_decided(server, self._signals)
+                event = startup.wait_until_decided(server, self._signals)
+                asked = self._marked == "stopping"
+                return event.replace(asked=asked) if isinstance(event, Exited) else event
             case Serving():
                 return self._supervise(server)
             case Stopping(signal=number):

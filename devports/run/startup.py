@@ -24,6 +24,7 @@ from devports.core.recovery import (
     Released,
     ServerReady,
 )
+from devports.core.service import has_port
 from devports.core.start_outcome import BY_SIGNAL, TAKEN_FOR, StartFacts, decide
 from devports.core.value import unreachable
 from devports.core.verdict import all_bindable, covers
@@ -224,8 +225,7 @@ class ServerStart:
         if facts.out_of_time and facts.own != "bound":
             there = self._elsewhere()
             self.seen = now.replace(elsewhere=there)
-            words = self._launch.argv
-            told = any(word.endswith(str(end.port)) for word in words for end in there[:1])
+            told = any(has_port(self._launch.argv, end.port) for end in there[:1])
             facts = facts.replace(elsewhere=bool(there), port_in_command=told)
         return facts
 

@@ -287,3 +287,17 @@ def test_ctrl_c_before_the_server_is_ready_leaves_nothing(
     terminal.ctrl_c()
     assert terminal.exit_code() == 130, terminal.screen()
     given_back(port)
+
+
+def test_a_clean_end_by_ctrl_c_before_ready_is_no_fault_of_the_command(
+    port: int, project: Project, on_terminal: OnTerminal
+) -> None:
+    project.service(
+        "web", port, ["sh", "-c", "trap 'exit 0' INT; echo up; while :; do read x; done"]
+    )
+    terminal = on_terminal("run", "web")
+    terminal.expect("up")
+    terminal.ctrl_c()
+    assert terminal.exit_code() == 0, terminal.screen()
+    assert "`web` exited with code 0" in terminal.screen()
+    assert "must keep running" not in terminal.screen()

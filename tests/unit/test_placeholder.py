@@ -11,6 +11,7 @@ from devports.core.service import (
     env_file_of,
     fill,
     foreign_names_in,
+    has_port,
     names_in,
     program_name,
     says_port,
@@ -144,6 +145,11 @@ def test_a_command_that_never_names_its_port(command: str, env: dict[str, str]):
 
 def test_what_is_appended_to_a_command_may_name_its_port():
     assert says_port(WEB.replace(command="vite"), ("--port", "8000"))
+
+
+def test_a_longer_number_is_another_port():
+    assert has_port(("serve", "--bind=127.0.0.1:8080"), 8080)
+    assert not has_port(("serve", "--bind=127.0.0.1:18080"), 8080)
 
 
 TYPED = [

@@ -176,6 +176,12 @@ HISTORIES = [
         id="a signal before there is a server ends with its number",
     ),
     pytest.param(
+        (PortFreed(), Exited(0, asked=True)),
+        Ended(0, "child", "interrupted"),
+        [TakePort(), Start(1, "beside")],
+        id="a Ctrl-C that the server handled itself is not an early end",
+    ),
+    pytest.param(
         (PortFreed(), Interrupted(15), Exited(0)),
         Ended(0, "child", "interrupted"),
         [TakePort(), Start(1, "beside"), StopServer()],
