@@ -59,6 +59,8 @@ REASONS: tuple[EndReason, ...] = (
     "not-found",
 )
 """Of the end of a run; any other one is `failed`."""
+MAX_STOPS = 64 * 1024
+"""Bytes of the log of stops."""
 MAX_ENDED = 100
 """Records of ended runs that are kept."""
 LAST_TIME = 1e11
@@ -66,6 +68,9 @@ LAST_TIME = 1e11
 JUST_BEFORE = 10.0
 """Seconds before the start of a run within which an end belongs to the same attempt of a person or
 a script to start several services."""
+LOGS = "logs"
+CONTINUED = b"devports: continued: "
+"""How a log begins whose run has filled another one before; the rest of the line as there."""
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -111,6 +116,7 @@ class RunRecord(Frozen):
         patience: seconds it may need to stop its server and exit.
         stalled: whether its server, which has been ready, accepts no connections. A key beside the
             state: older versions reject a record with an unknown state.
+        log: its log; empty unless it runs in the background.
         ended: how it ended, None while it lives or if it was killed; beside the state as well.
     """
 
@@ -124,6 +130,7 @@ class RunRecord(Frozen):
     orphaned: ProcessKey | None = None
     patience: float = 0.0
     stalled: bool = False
+    log: str = ""
     ended: RunEnd | None = None
 
     @property
@@ -168,8 +175,18 @@ class RunRecords:
 
     def last_end(self, service: str, project: str) -> RunEnd | None:
         """Return how the last run of a service ended, if none was started since, in this boot."""
+        record = self.last(service, project)
+        return None if record is None else record.ended
+
+    def last(self, service: str, project: str) -> RunRecord | None:
+        """Return the record of the last run of a service in this boot, live or not."""
         record = self._read(self._file(service, project))
-        return record.ended if record and record.boot == self._machine.boot() else None
+        return record if record is not None and record.boot == self._machine.boot() else None
+
+    def log_path(self, service: str, project: str) -> str:
+        """Return where the log of a run in the background is."""
+        name = os.path.basename(self._file(service, project)).removesuffix(".json")
+        return os.path.join(self.path, LOGS, f"{name}.log")
 
     def is_live(self, record: RunRecord) -> bool:
         here = record.ended is None and record.boot == self._machine.boot()
@@ -270,6 +287,20 @@ class RunRecords:
             if record not in there:
                 self.drop(record)
 
+    def prune_logs(self) -> None:
+        """Remove the logs of folders that were removed.
+
+        The name of a log has a checksum of its folder, so a line that was misread removes nothing.
+        """
+        folder = os.path.join(self.path, LOGS)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                project = _project_of(path)
+                known = f"-{checksum(os.fsencode(project))}.log" in name
+                if known and not os.path.isdir(project):
+                    os.unlink(path)
+
     def write_stop_note(self, key: ProcessKey, service: str, project: str) -> None:
         """Write which command stops a run: a signal has no sender.
 
@@ -277,12 +308,35 @@ class RunRecords:
         """
         import json  # as below
 
-        words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
-        rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
-        by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
             path = f"{self._file(service, project)}{STOP_NOTE}"
-            write_private(path, json.dumps([key.pid, key.start, by]))
+            write_private(path, json.dumps([key.pid, key.start, this_command()]))
+
+    @property
+    def stops(self) -> str:
+        """The path of the log of what was stopped."""
+        return os.path.join(self.path, "stops.log")
+
+    def log_stop(self, what: str) -> None:
+        """Append to the log of stops: what this command stops, and for what.
+
+        The file is bounded: beyond `MAX_STOPS` bytes its older half is dropped.
+        """
+        from time import gmtime, strftime  # only here
+
+        when = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+        flags = os.O_RDWR | os.O_CREAT | NOFOLLOW
+        with contextlib.suppress(OSError), self.locked("stops.log"):
+            text = f"{when} {what}, by {this_command()} in {os.getcwd()}"
+            line = text.replace("\n", " ") + "\n"
+            descriptor = os.open(self.stops, flags, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                before = file.read()
+                if len(before) > MAX_STOPS:
+                    before = before[-MAX_STOPS // 2 :].partition(b"\n")[2]
+                file.seek(0)
+                file.truncate()
+                file.write(before + line.encode(errors="backslashreplace"))
 
     def take_stop_note(self, service: str, project: str) -> str:
         """Return which command has stopped this run, and remove the file."""
@@ -299,8 +353,8 @@ class RunRecords:
         return str(by) if key == ProcessKey(pid, start) else ""
 
     @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of this name, waiting at most a second: it is only held for moments.
+    def locked(self, name: str, seconds: float = LOCK_WAIT) -> Iterator[None]:
+        """Hold the lock of this name, waiting at most `seconds`: most are held for moments.
 
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
@@ -311,7 +365,7 @@ class RunRecords:
         path = os.path.join(self.path, f"{name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
-            lock(descriptor, LOCK_WAIT)
+            lock(descriptor, seconds)
             yield
         finally:
             os.close(descriptor)
@@ -353,10 +407,34 @@ class RunRecords:
                 orphaned=_key(data["left"]),
                 patience=float(data["patience"]),
                 stalled=bool(data.get("stalled")),
+                log=str(data.get("log", "")),
                 ended=_end(data.get("ended")),
             )
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
+
+
+def log_head(service: str, project: str) -> bytes:
+    """Return the first line of a log, which `RunRecords.prune_logs` reads."""
+    from time import gmtime, strftime
+
+    when = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+    return (
+        f"devports: output from {when} of `{service}` in ".encode() + os.fsencode(project) + b"\n"
+    )
+
+
+def _project_of(log: str) -> str:
+    """Return the folder that the first line of a log names."""
+    with open(log, "rb") as file:
+        return os.fsdecode(file.readline(MAX_RECORD).partition(b"` in ")[2].removesuffix(b"\n"))
+
+
+def this_command() -> str:
+    """Return the command line of this process, without the arguments of a server, and its pid."""
+    words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
+    rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
+    return f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
 
 
 def checksum(text: bytes) -> str:
@@ -401,6 +479,7 @@ def _write(path: str, record: RunRecord) -> None:
         "left": record.orphaned and [record.orphaned.pid, record.orphaned.start],
         "patience": record.patience,
         "stalled": record.stalled,
+        "log": record.log,
         "ended": record.ended and vars(record.ended),
     }
     write_private(path, json.dumps(data))

@@ -166,6 +166,10 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         run = run_behind(news.target.kind) if isinstance(news, Terminating) else None
         if run is not None and not run.orphaned:
             context.records().write_stop_note(run.key, run.service, run.project)
+        if isinstance(news, Terminating | Killing | StoppingContainer):
+            aim = f" to start `{starting}`" if starting else ""
+            folder = news.target.process.cwd or "-"
+            context.records().log_stop(f"{progress_text(news)}{aim}, its folder {folder}")
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):

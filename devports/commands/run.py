@@ -39,6 +39,8 @@ from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
+from devports.records import log_head
+from devports.run.background import enter_background, log_of_process
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
@@ -86,6 +88,7 @@ def run(
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
+    log = log_of_process()
     news = reporter(context, service, config, events, more)
     policy = ConfirmPolicy(
         yes=yes,
@@ -109,6 +112,7 @@ def run(
                 news=news,
                 take_over=take_over,
                 declared=declared,
+                log=log,
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
@@ -323,6 +327,7 @@ def create_session(
     news: RunReporter,
     take_over: bool = False,
     declared: int,
+    log: str = "",
 ) -> Session | None:
     """Register the run, and return its session.
 
@@ -347,10 +352,13 @@ def create_session(
                     take_over or confirm_take_over(context.screen, other, policy)
                 ),
                 alone=endpoints if policy.moves else (),
+                log=log,
             ),
         )
     except PortClaimedError:
         return None
+    if log:
+        enter_background(log, log_head(service.name, config.root))
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Advice: TypeAlias = "str | Hint"
 
-ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate")
+ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate", "up", "down", "logs")
 """Commands that read or write a configuration, with any arguments."""
 ABOUT_TARGETS = ("free", "check", "wait")
 """Commands that read one for a service, and none for a port."""

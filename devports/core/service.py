@@ -12,7 +12,7 @@ from devports.core.value import Frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
@@ -100,6 +100,19 @@ class Config(Frozen):
 
     def get(self, name: str) -> Service | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+def with_dependencies(config: Config, wanted: Iterable[Service]) -> tuple[Service, ...]:
+    """Return services and all that they depend on, each behind its dependencies.
+
+    The configuration has been checked: there is no circle, and every name is known.
+    """
+    found: dict[str, Service] = {}
+    for service in wanted:
+        needs = filter(None, map(config.get, service.depends_on))
+        found |= {one.name: one for one in with_dependencies(config, needs)}
+        found.setdefault(service.name, service)
+    return tuple(found.values())
 
 
 _WORD = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"

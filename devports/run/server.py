@@ -80,12 +80,13 @@ class Server:
         tell: Tell,
         hooks: HookServer | None = None,
         terminal: Terminal | None = None,
+        log: str = "",
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
         self._service, self._holders, self._tell = service, holders, tell
         self._hooks, self._terminal = hooks, terminal
         self._searched = False
-        self.relay = Relay(suspicious, terminal, service.ready.log)
+        self.relay = Relay(suspicious, terminal, service.ready.log, log)
         self.process = spawn(argv, service.cwd, env, self.relay)
         family.sessions.add(self.process.pid)
         if terminal is not None:

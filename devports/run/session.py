@@ -292,6 +292,7 @@ class Session:
             tell=self.tell,
             hooks=self.handoff.hooks,
             terminal=self.terminal,
+            log=self.launch.record.log,
         )
         key = self.machine.key(self.server.process.pid)
         if key is not None:

@@ -399,6 +399,44 @@ class StatusData(TypedDict):
     gaps: list[Gap]
 
 
+class UpService(TypedDict):
+    """What became of a service.
+
+    `started`: by this call; `pid`: of its server; `run`: pid of its `devports run`; `base`: the
+    declared port; `seconds`: until it was ready; `error`: the code of its error.
+    """
+
+    service: str
+    state: Literal["ready", "failed", "not-started", "stopped"]
+    started: bool
+    url: str | None
+    endpoint: str
+    base: Count
+    pid: Count | None
+    run: Count | None
+    background: bool
+    seconds: Seconds
+    log: str | None
+    error: str | None
+
+
+class UpData(TypedDict):
+    services: list[UpService]
+
+
+class DownService(TypedDict):
+    """What became of the run of a service; `left`: where it runs, if it was not stopped."""
+
+    service: str
+    stopped: bool
+    left: Literal["terminal"] | None
+    seconds: Seconds
+
+
+class DownData(TypedDict):
+    services: list[DownService]
+
+
 class WaitTarget(Answer):
     happened: bool
     seconds: Seconds

@@ -111,6 +111,13 @@ def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
 
 
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines, two spaces between the columns."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    lines = (map(pad, row, widths) for row in rows)
+    return ["  ".join(line).rstrip() for line in lines]
+
+
 def hang_of(line: str) -> int:
     """Return the column where the value of a `key  value` line begins; else its indent."""
     indent = len(line) - len(line.lstrip(" "))

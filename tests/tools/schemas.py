@@ -34,6 +34,8 @@ DATA = {
     "check": json_types.CheckData,
     "free": json_types.FreeData,
     "status": json_types.StatusData,
+    "up": json_types.UpData,
+    "down": json_types.DownData,
     "wait": json_types.WaitData,
     "doctor": json_types.DoctorData,
     "init": json_types.InitData,
@@ -41,7 +43,7 @@ DATA = {
     "vscode": json_types.VscodeData,
 }
 """The data of each command; an empty object where the command ended before there was any."""
-WITHOUT = ("run", "schema", "completion")
+WITHOUT = ("run", "logs", "schema", "completion")
 """Commands that print no document, but are named in the one that refuses `--json` to them."""
 
 PLAIN: dict[object, Schema] = {
