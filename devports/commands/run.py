@@ -80,6 +80,7 @@ def run(
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = service.replace(
         port=port or service.port,
+        base=0 if port else service.base,
         host=host or service.host,
         on_conflict=on_conflict or service.on_conflict,
     )
@@ -143,7 +144,7 @@ def resolve_service(
 
     if name is not None or not words:
         try:
-            service = service_named(context.config(), name)
+            service = service_named(context.assigned(), name)
         except DevportsError as error:
             without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
@@ -154,7 +155,7 @@ def resolve_service(
                     hint("to run a command without a service, give its port: ", without),
                 )
             raise
-        config = context.config()
+        config = context.assigned()
         return with_debugger(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
@@ -376,7 +377,7 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
     """Print, after a failed run, the facts and the commands to run manually."""
     service, last = session.service, session.reserved.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        declared = context.config().get(service.name)
+        declared = context.assigned().get(service.name)
         same = declared is not None and declared.spec == service.spec
         held = service.spec.replace(port=deciding_finding(last.findings).endpoint.port)
         text = service.name if same else str(held)

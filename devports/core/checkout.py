@@ -71,14 +71,19 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
 
 
 def origin_of(config: str) -> str:
-    """Return the address of `origin` in the text of a repository's `config` (git-config(1))."""
-    in_origin = False
+    """Return the address of `origin` in the text of a repository's `config`."""
+    return setting_of(config, 'remote "origin"', "url")
+
+
+def setting_of(config: str, section: str, name: str) -> str:
+    """Return a value of a repository's `config`; empty if it has none (git-config(1))."""
+    inside = False
     for line in map(str.strip, config.splitlines()):
-        section, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
-        if section:
-            in_origin = section[1:].split() == ["remote", '"origin"']
+        head, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
+        if head:
+            inside = head[1:].split() == section.split()
         key, _, value = behind.partition("=")
-        if in_origin and key.strip().lower() == "url":
+        if inside and key.strip().lower() == name:
             return _plain(value.strip())
     return ""
 
