@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
@@ -161,6 +162,25 @@ class Context:
             return os.getcwd()
         except FileNotFoundError:
             return ""
+
+    def elsewhere(self) -> ElsewhereOf:
+        """Return a function that finds the other checkout or project of a process.
+
+        Outside every project there is none: a port that is typed there means what is on it.
+        """
+        from devports.core.checkout import elsewhere_from, no_checkout  # not for `check`
+        from devports.system.project import worktree_of
+
+        home = self.home()
+        if home and not self._has_configuration(home) and worktree_of(home) is None:
+            return no_checkout
+        return elsewhere_from(home, worktree_of, os.path.isdir)
+
+    def _has_configuration(self, folder: str) -> bool:
+        from devports.config.load import find
+
+        read = self._config is not None and self._config.path
+        return bool(read or self.named or find(folder))
 
     def replace(self, config: Config) -> None:
         """Set the configuration for every command."""

@@ -6,6 +6,7 @@ The session of a run is connected to console and configuration here, and its end
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from devports.commands.context import (
     Context,
@@ -95,7 +96,8 @@ def run(
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
-    declared, others = service.port, next_ports(context.machine, service, config)
+    assigned = partial(ports_of_others, context, config)
+    declared, others = service.port, next_ports(context.machine, service, config, assigned)
     try:
         wait_for_dependencies(context.machine, context.records(), config, service, news.wait)
         while True:
@@ -120,6 +122,16 @@ def run(
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def ports_of_others(context: Context, config: Config) -> frozenset[int]:
+    """Return the ports that are assigned to other worktrees, as far as they can be read."""
+    from devports.assigned import AssignedPorts  # only if the port is in use
+
+    try:
+        return AssignedPorts(context.records().path).ports_of_others(config.root)
+    except DevportsError:
+        return frozenset()
 
 
 def reporter(

@@ -50,7 +50,7 @@ class Service(Frozen):
         env_file: absolute path or empty.
         ports: additional ports by name.
         port_per: with "worktree" every checkout of a repository has its own ports.
-        base: the declared port, if this checkout has another one; else 0.
+        base: the declared port, if the service has another one here; else 0.
         stop_timeout: seconds between SIGTERM and SIGKILL.
         attempts: starts at most.
     """
@@ -87,6 +87,11 @@ class Service(Frozen):
 
     def _is_fixed(self, name: str) -> bool:
         return bool(self.vscode.debug) and name == DEBUGGER_PORT
+
+    @property
+    def declared(self) -> int:
+        """The port in the file."""
+        return self.base or self.port
 
     def shifted(self, assigned: Mapping[int, int]) -> Service:
         """Return the service with the ports of a checkout; `assigned`: by declared port."""
@@ -140,12 +145,24 @@ class Config(Frozen):
     @property
     def declared(self) -> frozenset[int]:
         """All ports of all services."""
-        return frozenset(
-            port for one in self.services for port in (one.port, *dict(one.ports).values())
-        )
+        return frozenset(port for service in self.services for port in _ports_of(service))
 
     def get(self, name: str) -> Service | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+def changed_ports(declared: Config, here: Config) -> dict[int, int]:
+    """Return, by their ports here, the declared ports that a checkout has shifted."""
+    pairs = [
+        pair
+        for one, own in zip(declared.services, here.services, strict=True)
+        for pair in zip(_ports_of(own), _ports_of(one), strict=True)
+    ]
+    return {port: base for port, base in pairs if port != base}
+
+
+def _ports_of(service: Service) -> tuple[int, ...]:
+    return (service.port, *dict(service.ports).values())
 
 
 _WORD = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"

@@ -16,11 +16,10 @@ from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
 from devports.errors import DevportsError
 from devports.run.hook_server import HookServer
-from devports.run.server import refuse_unstartable
 from devports.run.startup import OwnershipWatcher
 from devports.run.terminal import SignalReceived
 from devports.system.inspect import endpoints_of
-from devports.system.programs import interpreter_of
+from devports.system.programs import interpreter_of, refuse_unstartable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -150,6 +150,8 @@ def worktree_of(folder: str) -> Worktree | None:
 def _around(folder: str) -> tuple[str, str] | None:
     """Return the top folder and the git folder of the checkout around `folder`."""
     best = None
+    if not os.path.isdir(folder):
+        return None  # removed: the checkout above it was not its own
     for root in _upwards(folder):
         link = os.path.join(root, ".git")
         git = _git_folder(link)
