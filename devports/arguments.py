@@ -279,6 +279,42 @@ COMMANDS = {
         ),
         waits=True,
     ),
+    "env": Command(
+        "devports.commands.environment:env",
+        "Print the ports of this checkout as variables of a shell",
+        *COMMON,
+        Option("name", "Also print PORT and URL of this service", metavar="target", nargs="?"),
+        Option(
+            "--format",
+            "Lines for a shell (default), or for a file of variables",
+            dest="syntax",
+            choices=("shell", "dotenv"),
+            default="shell",
+        ),
+        also="environment",
+    ),
+    "exec": Command(
+        "devports.commands.environment:execute",
+        "Run a command with the ports of this checkout as variables",
+        CONFIG,
+        Option("name", "Also set PORT and URL of this service", metavar="target", nargs="?"),
+        passes_on=True,
+        usage="%(prog)s [OPTIONS] [SERVICE] -- COMMAND",
+        epilog="COMMAND replaces devports: its exit code is the one of this command. It gets the"
+        " variables that `devports env` prints.",
+    ),
+    "ports": Command(
+        "devports.commands.ports:ports",
+        "Show the ports of every checkout of this project",
+        *COMMON,
+        Option(
+            "--release",
+            "Forget the ports of a checkout (default: this one)",
+            metavar="FOLDER",
+            nargs="?",
+            const="",
+        ),
+    ),
     "doctor": Command(
         "devports.commands.doctor:doctor",
         "Check ports, configuration and editor files for problems",

@@ -14,7 +14,6 @@ from contextlib import suppress
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
 from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
-from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
 from devports.core.hint import text_of
@@ -56,7 +55,6 @@ from devports.system.inspect import (
     with_servers,
 )
 from devports.system.linux import reserved
-from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
@@ -105,7 +103,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
         find_run=records.find_run(),
-        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        elsewhere_of=context.elsewhere(),
         named=context.engines.named,
     )
 

@@ -6,6 +6,7 @@ The session of a run is connected to console and configuration here, and its end
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from devports import exitcodes
 from devports.commands.context import (
@@ -84,6 +85,7 @@ def run(
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = service.replace(
         port=port or service.port,
+        base=0 if port else service.base,
         host=host or service.host,
         on_conflict=on_conflict or service.on_conflict,
     )
@@ -99,7 +101,8 @@ def run(
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
-    declared, others = service.port, next_ports(context.machine, service, config)
+    assigned = partial(ports_of_others, context, config)
+    declared, others = service.port, next_ports(context.machine, service, config, assigned)
     try:
         wait_for_dependencies(context.machine, context.records(), config, service, news.wait)
         while True:
@@ -130,6 +133,16 @@ def run(
     return ended.code
 
 
+def ports_of_others(context: Context, config: Config) -> frozenset[int]:
+    """Return the ports that are assigned to other worktrees, as far as they can be read."""
+    from devports.assigned import AssignedPorts  # only if the port is in use
+
+    try:
+        return AssignedPorts(context.records().path).ports_of_others(config.root)
+    except DevportsError:
+        return frozenset()
+
+
 def reporter(
     context: Context, service: Service, config: Config, events: str | None, more: Sequence[str]
 ) -> RunReporter:
@@ -152,7 +165,7 @@ def resolve_service(
 
     if name is not None or not words:
         try:
-            service = service_named(context.config(), name)
+            service = service_named(context.assigned(), name)
         except DevportsError as error:
             without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
@@ -163,7 +176,7 @@ def resolve_service(
                     hint("to run a command without a service, give its port: ", without),
                 )
             raise
-        config = context.config()
+        config = context.assigned()
         return with_debugger(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
@@ -389,7 +402,7 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
     """Print, after a failed run, the facts and the commands to run manually."""
     service, last = session.service, session.reserved.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        declared = context.config().get(service.name)
+        declared = context.assigned().get(service.name)
         same = declared is not None and declared.spec == service.spec
         held = service.spec.replace(port=deciding_finding(last.findings).endpoint.port)
         text = service.name if same else str(held)

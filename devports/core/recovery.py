@@ -276,7 +276,8 @@ def _again(state: Starting, retry: Retry) -> Step:
 class ServerStarted(Frozen):
     """The server was started on a reserved port, which it gets by `way`.
 
-    `how`: the argument or variable that names the inherited socket, empty without one.
+    `how`: the argument or variable that names the inherited socket, empty without one. `base`: the
+    declared port, if this worktree has another one; else 0.
     """
 
     service: str
@@ -284,6 +285,7 @@ class ServerStarted(Frozen):
     attempt: int
     way: HandoffMode
     how: str = ""
+    base: int = 0
 
 
 class ServerReady(Frozen):

@@ -258,6 +258,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         service=service,
         # By its name, a run on another port would be stopped with the holder of this one.
         typed=str(declared.spec) if _changed_port(facts, declared) else service,
+        shared=not declared.service.bases,
         viewer=facts.viewer,
         find_run=facts.find_run,
         elsewhere_of=facts.elsewhere_of,

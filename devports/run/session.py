@@ -275,7 +275,8 @@ class Session:
             ) from error
         self._mark("starting")
         name, endpoint = self.service.name, self.launch.endpoints[0]
-        self.tell(ServerStarted(name, endpoint, attempt, way, how))
+        base = 0 if self.launch.declared else self.service.base  # `next` has left both
+        self.tell(ServerStarted(name, endpoint, attempt, way, how, base))
         return None
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:

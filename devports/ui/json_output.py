@@ -194,6 +194,7 @@ def _service(service: Service) -> shape.Service:
         "host": service.host,
         "port": service.port,
         "ports": dict(service.ports),
+        "port_per": service.port_per,
         "command": _command(service.command),
         "shell": service.shell,
         "cwd": service.cwd,
@@ -291,7 +292,11 @@ def _source(source: Source) -> shape.Source:
 
 
 def status_data(
-    sections: Sequence[Section], gaps: Iterable[VisibilityGap], now: float
+    sections: Sequence[Section],
+    gaps: Iterable[VisibilityGap],
+    now: float,
+    *,
+    offset: int | None = None,
 ) -> shape.StatusData:
     """Return every service that could be inspected or, with groups, every listener."""
     alone = [section for section in sections if section.group is None]
@@ -300,6 +305,7 @@ def status_data(
     return {
         "services": [_entry(entry, now) for entry in services],
         "groups": None if alone else groups,
+        "offset": offset,
         "gaps": [_gap(gap) for gap in gaps],
     }
 
@@ -313,6 +319,7 @@ def _entry(entry: StatusEntry, now: float) -> shape.StatusService:
         **_answer(entry.text, [place.finding for place in entry.places], now),
         "endpoints": [_shown(place, now) for place in entry.places],
         "run": None if run is None else _run(run),
+        "base": entry.base or None,
         "url": next((place.url for place in entry.places if place.url), None),
         "ended": None if entry.ended is None else _run_end(entry.ended),
     }

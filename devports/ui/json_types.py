@@ -289,6 +289,7 @@ class Service(TypedDict):
     host: str
     port: Port
     ports: dict[str, Port]
+    port_per: Literal["machine", "worktree"]
     command: str | list[str]
     shell: bool
     cwd: str
@@ -387,15 +388,20 @@ class StatusService(TypedDict):
     verdict: Verdict
     endpoints: list[Shown]
     run: Run | None
+    base: Port | None
     url: str | None
     ended: RunEnd | None
 
 
 class StatusData(TypedDict):
-    """`groups` instead of `services` with --all, which binds nothing."""
+    """`groups` instead of `services` with --all, which binds nothing.
+
+    `offset`: of this checkout, null without a service; `base` of a service: its declared port.
+    """
 
     services: list[StatusService]
     groups: list[Group] | None
+    offset: Count | None
     gaps: list[Gap]
 
 
@@ -445,6 +451,49 @@ class WaitTarget(Answer):
 class WaitData(TypedDict):
     until: Literal["ready", "free"]
     targets: list[WaitTarget]
+
+
+class Address(TypedDict):
+    """Where a service is: the port in this checkout, and the declared one (`base`)."""
+
+    host: str
+    port: Port
+    base: Port
+    url: str | None
+    ports: dict[str, Port]
+
+
+class EnvData(TypedDict):
+    offset: Count
+    variables: dict[str, str]
+    services: dict[str, Address]
+
+
+class Assigned(TypedDict):
+    """The ports of a service in one checkout, and the declared one (`base`)."""
+
+    port: Port
+    base: Port
+    ports: dict[str, Port]
+
+
+class Checkout(TypedDict):
+    """A checkout of the project. `here`: devports was called in it."""
+
+    folder: str
+    branch: str | None
+    offset: Count
+    here: bool
+    ports: dict[str, Assigned]
+
+
+class PortsData(TypedDict):
+    """`offset`: of this checkout, null if it has none; `released`: the forgotten folder."""
+
+    offset: Count | None
+    project: str | None
+    checkouts: list[Checkout]
+    released: str | None
 
 
 class DoctorService(TypedDict):

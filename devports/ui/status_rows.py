@@ -50,12 +50,14 @@ class StatusPort(Frozen):
         stage: how far its run has come with it, empty without a run.
         url: its URL, if its run serves it.
         run: its live or dead run.
+        base: its declared port, if this worktree has another one; else 0.
     """
 
     finding: Finding
     stage: Stage = ""
     url: str = ""
     run: RunStatus | None = None
+    base: int = 0
 
 
 class StatusEntry(Frozen):
@@ -70,6 +72,7 @@ class StatusEntry(Frozen):
         address: as declared, for a row without an endpoint.
         error: why it could not be inspected.
         ended: how its last run ended.
+        base: the declared port of a service; else 0.
     """
 
     service: str
@@ -79,6 +82,7 @@ class StatusEntry(Frozen):
     address: str = ""
     error: DevportsError | None = None
     ended: RunEnd | None = None
+    base: int = 0
 
     @property
     def label(self) -> str:
@@ -107,6 +111,7 @@ class StatusRow(Frozen):
         mark: what has to differ for the line to count as changed; seconds do not.
         title: of its group, if it is in one.
         root: the folder that the table is about, as it is in the cells.
+        base: the declared port, if this worktree has another one.
     """
 
     cells: tuple[str, ...]
@@ -115,6 +120,7 @@ class StatusRow(Frozen):
     mark: tuple[str, ...] = ()
     title: str = ""
     root: str = ""
+    base: str = ""
 
     @property
     def url(self) -> str:
@@ -162,7 +168,8 @@ def _row(
     people = _holder_cells(place.finding.holding, reader)
     cells = (*_padded(*names, word, *people)[:URL], printable(place.url))
     mark = (*names, type(place.finding.verdict).__name__, place.stage, str(end), *people[:2])
-    return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
+    base = str(place.base or "")
+    return StatusRow(cells, style, first=place is entry.places[0], mark=mark, base=base)
 
 
 def _broken(entry: StatusEntry) -> StatusRow:
@@ -253,11 +260,14 @@ GAP = "  "
 
 
 def plain(rows: Sequence[StatusRow], output: OutputStyle) -> list[str]:
-    """Return columns for a pipe; empty cells are shown as ``-``. Titles become a column."""
-    named = any(row.title for row in rows)
-    heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
-    words = [(*row.cells, row.title) if named else row.cells for row in rows]
-    lines = [heads, *(tuple(cell or "-" for cell in line) for line in words)]
+    """Return columns for a pipe; empty cells are shown as ``-``.
+
+    Titles become a column, and declared ports too where a worktree has others.
+    """
+    more = {"project": [row.title for row in rows], "base": [row.base for row in rows]}
+    more = {head: cells for head, cells in more.items() if any(cells)}
+    words = [(*row.cells, *last) for row, *last in zip(rows, *more.values(), strict=True)]
+    lines = [(*COLUMNS, *more), *(tuple(cell or "-" for cell in line) for line in words)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
     styles = [None, *(row.style for row in rows)]
     return [_joined(*line, widths, output) for line in zip(lines, styles, strict=True)]

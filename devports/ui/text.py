@@ -111,11 +111,11 @@ def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as lines, two spaces between the columns."""
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of text as lines, each column as wide as its longest cell."""
     widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-    lines = (map(pad, row, widths) for row in rows)
-    return ["  ".join(line).rstrip() for line in lines]
+    for row in rows:
+        yield "  ".join(map(pad, row, widths)).rstrip(" ")
 
 
 def hang_of(line: str) -> int:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ALL = "run up down logs free check status wait doctor init vscode validate schema completion".split()
+ALL = (
+    "run up down logs free check status wait env exec ports doctor init vscode validate schema"
+    " completion"
+).split()
 
 
 def services(path: str | None) -> Sequence[Named]:
