@@ -66,7 +66,7 @@ def up(
 
     The exit code is that of the first one that failed, in the order of their start.
     """
-    config = context.config()
+    config = context.assigned()
     named = [service_of(config, word) for word in words]
     wanted = with_dependencies(config, named or [s for s in config.services if s.command])
     if not wanted:
@@ -184,7 +184,7 @@ class UpResult(Frozen):
             "started": self.started,
             "url": self.url,
             "endpoint": self.endpoint,
-            "base": self.service.port,
+            "base": self.service.declared,
             "pid": self.pid,
             "run": self.run.key.pid if self.run else None,
             "background": bool(log),
@@ -417,6 +417,8 @@ class Start:
         elif end is not None or 0 < code < SIGNALLED:
             result = end.code if end else code
             message = f"`{name}` was not started (devports exit code {result})"
+            why = [line for line in lines if line.startswith("error: ")]
+            message += "".join(f": {line.removeprefix('error: ')}" for line in why[:1])
         return DevportsError(
             "ended-early",
             message,
