@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ALL = "run free check status wait env exec ports doctor init vscode validate schema completion".split()
+TARGETED = "run free check status wait env exec ports".split()
+ALL = [*TARGETED, *"doctor init vscode validate schema completion".split()]
 
 
 def services(path: str | None) -> Sequence[Named]:
