@@ -67,7 +67,8 @@ def test_a_further_port_counts_like_the_first():
     ]
 
 
-NO_ROOM = "port 65001 leaves no room for the ports of other worktrees; with `port_per` the maximum is 65000"
+NO_ROOM = "port 65001 leaves no room for the ports of other worktrees; "
+NO_ROOM += "with `port_per` the maximum is 65000"
 WORKTREE = {"port_per": "worktree", "command": "x {offset}"}
 
 
