@@ -105,24 +105,27 @@ def test_a_path_of_another_repository_before_has_nothing_of_it(shop: Shop):
     assert shop.offset(one) == 0
 
 
-CLONING: dict[str, Callable[[Shop, Path], object]] = {
-    "a clone": lambda shop, other: cloned(shop.main, other, "feat"),
-    "a clone of a clone": lambda shop, other: (
-        cloned(shop.main, shop.folder / "between", "between"),
-        cloned(shop.folder / "between", other, "feat"),
-    ),
-    "a clone of one server": lambda shop, other: (
-        cloned(shop.main, other, "feat"),
-        git(shop.main, "remote", "add", "origin", "git@git.example:acme/shop.git"),
-        git(other, "remote", "set-url", "origin", "https://git.example/acme/shop"),
-    ),
-}
+def a_clone(shop: Shop, other: Path) -> None:
+    cloned(shop.main, other, "feat")
 
 
-@pytest.mark.parametrize("cloning", CLONING)
-def test_clones_are_siblings_of_which_the_first_has_the_ports_of_the_file(shop: Shop, cloning: str):
+def a_clone_of_a_clone(shop: Shop, other: Path) -> None:
+    cloned(shop.main, shop.folder / "between", "between")
+    cloned(shop.folder / "between", other, "feat")
+
+
+def a_clone_of_one_server(shop: Shop, other: Path) -> None:
+    cloned(shop.main, other, "feat")
+    git(shop.main, "remote", "add", "origin", "git@git.example:acme/shop.git")
+    git(other, "remote", "set-url", "origin", "https://git.example/acme/shop")
+
+
+@pytest.mark.parametrize("cloning", [a_clone, a_clone_of_a_clone, a_clone_of_one_server])
+def test_clones_are_siblings_of_which_the_first_has_the_ports_of_the_file(
+    shop: Shop, cloning: Callable[[Shop, Path], None]
+):
     other = shop.folder / "other"
-    CLONING[cloning](shop, other)
+    cloning(shop, other)
     assert [shop.offset(each) for each in (other, shop.main, other)] == [0, 1, 0]
 
 
