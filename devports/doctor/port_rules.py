@@ -466,6 +466,20 @@ def _wider(declared: PortFacts, socket: Socket) -> Problem:
     )
 
 
+def folder_gone(facts: Facts) -> Iterator[Problem]:
+    """A run is live though its folder was removed, as by `git worktree remove`."""
+    for run in facts.runs:
+        if run.process is not None and run.gone:
+            yield Problem(
+                "folder-gone",
+                "warning",
+                f"`devports run {run_words(run.service)}` is running in a removed folder",
+                evidence=(f"folder: {run.project}", f"pid {run.process.pid}, on {run.spec}"),
+                why="it keeps its port until it is stopped",
+                remedies=(Remedy("stop it (asks first)", FreePort((run.spec,)).command),),
+            )
+
+
 def suspended(facts: Facts) -> Iterator[Problem]:
     """A run of this project was stopped by Ctrl-Z and not continued."""
     for run in facts.runs:

@@ -184,16 +184,21 @@ def _has_main_checkout(common: str) -> bool:
     return os.path.basename(common) == ".git" and not bare
 
 
-def worktrees_of(folder: str) -> tuple[str, ...]:
-    """Return the top folders of the linked worktrees of the repository around `folder`."""
-    found = _around(folder)
-    entries = os.path.join(_common(found[1]), "worktrees") if found else ""
+def checkouts_of(folder: str) -> tuple[str, ...]:
+    """Return the top folders of the other checkouts that git knows of the repository."""
+    if (found := _around(folder)) is None:
+        return ()
+    root, git = found
+    common = _common(git)
+    entries = os.path.join(common, "worktrees")
     try:
-        names = sorted(os.listdir(entries)) if entries else []
+        names = sorted(os.listdir(entries))
     except OSError:
         return ()
-    links = (_line(os.path.join(entries, name, "gitdir")) for name in names)
-    return tuple(os.path.dirname(link) for link in links if link and os.path.exists(link))
+    links = [_line(os.path.join(entries, name, "gitdir")) for name in names]
+    main = [common] if _has_main_checkout(common) else []
+    tops = [os.path.dirname(link) for link in (*main, *links) if link and os.path.exists(link)]
+    return tuple(top for top in tops if os.path.realpath(top) != root)
 
 
 def _upwards(folder: str) -> Iterator[str]:

@@ -163,6 +163,13 @@ def test_on_a_pipe_the_group_is_a_column() -> None:
     assert "~/shop/web" in lines[1]
 
 
+def test_the_declared_port_is_a_column_where_a_worktree_has_another_one() -> None:
+    moved, fixed = (StatusEntry(name, (StatusPort(s.FREE),)) for name in ("web", "db"))
+    moved = moved.replace(places=(StatusPort(s.FREE, base=7999),))
+    lines = shown(entries=[moved, fixed]).split("\n")
+    assert [line.rpartition("  ")[2] for line in lines] == ["base", "7999", "-"]
+
+
 def test_no_services_is_an_empty_table() -> None:
     head = "service  endpoint  verdict  holder  pid  user  uptime  folder  url"
     assert shown(entries=()) == head
