@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 3600
 SHORTEST_PACE = 0.1
+LONGEST_NUMBER = 9
 
 
 def port(text: str) -> int:
@@ -117,6 +118,19 @@ class Command:
         self.waits, self.passes_on, self.shown = waits, passes_on, shown
 
 
+def tail(text: str) -> int | None:
+    """Parse the argument of --tail; None for `all`.
+
+    Raises:
+        DevportsError: it is neither `all` nor a number.
+    """
+    if text == "all":
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_NUMBER:
+        raise DevportsError("usage", f"`{text[:20]}` is neither a number of lines nor `all`")
+    return int(text)
+
+
 def length(flag: str, text: str, **settings: Any) -> Option:
     return Option(flag, text, metavar="SECONDS", **({"type": seconds} | settings))
 
@@ -138,6 +152,9 @@ COMMON = (CONFIG, Option("--json", "Print one JSON document", dest="as_json"))
 NO_INPUT = Option("--no-input", "Never ask; treat every question as answered no")
 TARGET = "A service, a port (8000), an address (127.0.0.1:8000, [::1]:8000) or a URL"
 TARGETS = Option("words", TARGET, metavar="target", nargs="*")
+SERVICES = Option(
+    "words", "A service with a `command`; none: all of them", metavar="service", nargs="*"
+)
 SOME_TARGETS = Option("words", TARGET, metavar="target", nargs="+")
 CONSENT = (
     Option("-y --yes", "Stop holders without asking"),
@@ -175,6 +192,38 @@ COMMANDS = {
         "       %(prog)s [OPTIONS] --port PORT -- COMMAND",
         epilog="ARGS are appended to the service's command. COMMAND needs no devports.toml: {port},"
         " {host} and {fd} in it are filled in, and PORT is set.",
+    ),
+    "up": Command(
+        "devports.commands.up:up",
+        "Start services in the background and wait until they are ready",
+        *COMMON,
+        SERVICES,
+        *CONSENT,
+        also="restart background daemon",
+        waits=True,
+    ),
+    "down": Command(
+        "devports.commands.down:down",
+        "Stop the services that run in the background",
+        *COMMON,
+        SERVICES,
+        waits=True,
+    ),
+    "logs": Command(
+        "devports.commands.logs:logs",
+        "Print the output of a service in the background",
+        CONFIG,
+        Option("name", "A service that `devports up` has started", metavar="service"),
+        Option("-f --follow", "Print further output until the run ends"),
+        Option(
+            "--tail",
+            "Print the last LINES lines, or `all` (default: 100)",
+            metavar="LINES",
+            type=tail,
+            default=100,
+        ),
+        also="log tail output",
+        waits=True,
     ),
     "free": Command(
         "devports.commands.free:free_targets",
@@ -229,6 +278,42 @@ COMMANDS = {
             "--timeout", "Maximum wait in seconds (default: `ready.timeout` of the service, or 60)"
         ),
         waits=True,
+    ),
+    "env": Command(
+        "devports.commands.environment:env",
+        "Print the ports of this checkout as variables of a shell",
+        *COMMON,
+        Option("name", "Also print PORT and URL of this service", metavar="target", nargs="?"),
+        Option(
+            "--format",
+            "Lines for a shell (default), or for a file of variables",
+            dest="syntax",
+            choices=("shell", "dotenv"),
+            default="shell",
+        ),
+        also="environment",
+    ),
+    "exec": Command(
+        "devports.commands.environment:execute",
+        "Run a command with the ports of this checkout as variables",
+        CONFIG,
+        Option("name", "Also set PORT and URL of this service", metavar="target", nargs="?"),
+        passes_on=True,
+        usage="%(prog)s [OPTIONS] [SERVICE] -- COMMAND",
+        epilog="COMMAND replaces devports: its exit code is the one of this command. It gets the"
+        " variables that `devports env` prints.",
+    ),
+    "ports": Command(
+        "devports.commands.ports:ports",
+        "Show the ports of every checkout of this project",
+        *COMMON,
+        Option(
+            "--release",
+            "Forget the ports of a checkout (default: this one)",
+            metavar="FOLDER",
+            nargs="?",
+            const="",
+        ),
     ),
     "doctor": Command(
         "devports.commands.doctor:doctor",

@@ -128,7 +128,7 @@ def _values(option: Option, typed: Typed, services: Services) -> Pairs:
     if choices := option.settings.get("choices"):
         return [(name, COMMANDS[name].text if choices is COMMANDS else "") for name in choices]
     kind = option.settings.get("metavar")
-    if kind == "FILE":
+    if kind in ("FILE", "FOLDER"):
         return [(FILES, "")]
     if kind not in ("service", "target"):
         return []

@@ -25,9 +25,10 @@ from devports.core.verdict import Held, is_bindable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-    from typing import Literal
+    from typing import Any, Literal
 
     from devports.core.model import Holder, Process
+    from devports.core.recovery import EndReason
     from devports.core.verdict import Finding
     from devports.system import Machine
 
@@ -49,11 +50,59 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; a process that holds a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
+REASONS: tuple[EndReason, ...] = (
+    "stopped",
+    "exited",
+    "crashed",
+    "declined",
+    "supervised",
+    "not-found",
+)
+"""Of the end of a run; any other one is `failed`."""
+MAX_STOPS = 64 * 1024
+"""Bytes of the log of stops."""
+MAX_ENDED = 100
+"""Records of ended runs that are kept."""
+LAST_TIME = 1e11
+"""Seconds since the epoch in a record."""
+JUST_BEFORE = 10.0
+"""Seconds before the start of a run within which an end belongs to the same attempt of a person or
+a script to start several services."""
+LOGS = "logs"
+CONTINUED = b"devports: continued: "
+"""How a log begins whose run has filled another one before; the rest of the line as there."""
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
+
+
+class RunEnd(Frozen):
+    """How a run ended; kept in its record until the next start of the service, or `down`.
+
+    Attributes:
+        time: in seconds since the epoch.
+        code: its exit code.
+        reason: `stopped` by a signal, a key or another command; the server `exited` with 0 after it
+            was ready, or `crashed`: exited otherwise; the port was in use, and the answer was no or
+            devports could not ask (`declined`), or its holder is protected, supervised or in a
+            container (`supervised`); command or folder `not-found`; `failed` otherwise.
+        ready: whether the server had been ready.
+    """
+
+    time: float
+    code: int
+    reason: EndReason
+    ready: bool = False
+
+    def fails_dependents(self, begun: float) -> bool:
+        """Return whether a run that began at `begun`, and needs this service, need not wait for it.
+
+        `begun` is in seconds since the epoch. The service was not stopped after it had been ready,
+        and ended at most 10 s before that, or after it. After an older end it may be started again.
+        """
+        return (self.reason != "stopped" or not self.ready) and self.time >= begun - JUST_BEFORE
 
 
 class RunRecord(Frozen):
@@ -67,6 +116,8 @@ class RunRecord(Frozen):
         patience: seconds it may need to stop its server and exit.
         stalled: whether its server, which has been ready, accepts no connections. A key beside the
             state: older versions reject a record with an unknown state.
+        log: its log; empty unless it runs in the background.
+        ended: how it ended, None while it lives or if it was killed; beside the state as well.
     """
 
     key: ProcessKey
@@ -79,6 +130,8 @@ class RunRecord(Frozen):
     orphaned: ProcessKey | None = None
     patience: float = 0.0
     stalled: bool = False
+    log: str = ""
+    ended: RunEnd | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -105,20 +158,39 @@ class RunRecords:
 
     def every(self) -> tuple[RunRecord, ...]:
         """Return all records of this boot; unreadable ones are skipped."""
+        boot = self._machine.boot()
+        return tuple(record for record in self._all() if record.boot == boot)
+
+    def _all(self) -> Iterator[RunRecord]:
         try:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
         except OSError:
-            return ()
+            return
         found = (self._read(os.path.join(self.path, name)) for name in names)
-        boot = self._machine.boot()
-        return tuple(record for record in found if record is not None and record.boot == boot)
+        yield from (record for record in found if record is not None)
 
     def live_run(self, service: str, project: str) -> RunRecord | None:
         record = self._read(self._file(service, project))
         return record if record is not None and self.is_live(record) else None
 
+    def last_end(self, service: str, project: str) -> RunEnd | None:
+        """Return how the last run of a service ended, if none was started since, in this boot."""
+        record = self.last(service, project)
+        return None if record is None else record.ended
+
+    def last(self, service: str, project: str) -> RunRecord | None:
+        """Return the record of the last run of a service in this boot, live or not."""
+        record = self._read(self._file(service, project))
+        return record if record is not None and record.boot == self._machine.boot() else None
+
+    def log_path(self, service: str, project: str) -> str:
+        """Return where the log of a run in the background is."""
+        name = os.path.basename(self._file(service, project)).removesuffix(".json")
+        return os.path.join(self.path, LOGS, f"{name}.log")
+
     def is_live(self, record: RunRecord) -> bool:
-        return record.boot == self._machine.boot() and self._is_running(record.key)
+        here = record.ended is None and record.boot == self._machine.boot()
+        return here and self._is_running(record.key)
 
     def find_run(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was orphaned by."""
@@ -179,12 +251,55 @@ class RunRecords:
             _write(path, record.replace(boot=self._machine.boot()))
 
     def drop(self, record: RunRecord) -> None:
-        """Remove the record of a finished run; the next claim would not believe it anyway."""
+        """Remove the record of a run; the next claim would not believe it anyway."""
         path = self._file(record.service, record.project)
         with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
             now = self._read(path)
             if now is not None and now.key == record.key:
                 os.unlink(path)
+
+    def finish(
+        self, record: RunRecord, code: int, reason: EndReason, *, ready: bool = False
+    ) -> None:
+        """Write how a run ended, see `RunEnd`, unless a live run has the service by now.
+
+        The state of an ended run is `stopping` for older versions, which know no end.
+        """
+        from time import time  # only here
+
+        path = self._file(record.service, record.project)
+        end = RunEnd(time(), code, reason, ready)
+        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
+            now = self._read(path)
+            if now is not None and now.key != record.key and self.is_live(now):
+                return
+            left = self._orphaned_by(now)
+            ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
+            _write(path, ended.replace(boot=self._machine.boot()))
+        self._prune()
+
+    def _prune(self) -> None:
+        """Remove the ends of runs whose folder was removed, and the oldest of too many."""
+        ended = [(record.ended.time, record) for record in self._all() if record.ended]
+        ended.sort(key=lambda each: each[0], reverse=True)
+        there = [record for _, record in ended if os.path.isdir(record.project)][:MAX_ENDED]
+        for _, record in ended:
+            if record not in there:
+                self.drop(record)
+
+    def prune_logs(self) -> None:
+        """Remove the logs of folders that were removed.
+
+        The name of a log has a checksum of its folder, so a line that was misread removes nothing.
+        """
+        folder = os.path.join(self.path, LOGS)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                project = _project_of(path)
+                known = f"-{checksum(os.fsencode(project))}.log" in name
+                if known and not os.path.isdir(project):
+                    os.unlink(path)
 
     def write_stop_note(self, key: ProcessKey, service: str, project: str) -> None:
         """Write which command stops a run: a signal has no sender.
@@ -193,12 +308,35 @@ class RunRecords:
         """
         import json  # as below
 
-        words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
-        rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
-        by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
             path = f"{self._file(service, project)}{STOP_NOTE}"
-            write_private(path, json.dumps([key.pid, key.start, by]))
+            write_private(path, json.dumps([key.pid, key.start, this_command()]))
+
+    @property
+    def stops(self) -> str:
+        """The path of the log of what was stopped."""
+        return os.path.join(self.path, "stops.log")
+
+    def log_stop(self, what: str) -> None:
+        """Append to the log of stops: what this command stops, and for what.
+
+        The file is bounded: beyond `MAX_STOPS` bytes its older half is dropped.
+        """
+        from time import gmtime, strftime  # only here
+
+        when = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+        flags = os.O_RDWR | os.O_CREAT | NOFOLLOW
+        with contextlib.suppress(OSError), self.locked("stops.log"):
+            text = f"{when} {what}, by {this_command()} in {os.getcwd()}"
+            line = text.replace("\n", " ") + "\n"
+            descriptor = os.open(self.stops, flags, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                before = file.read()
+                if len(before) > MAX_STOPS:
+                    before = before[-MAX_STOPS // 2 :].partition(b"\n")[2]
+                file.seek(0)
+                file.truncate()
+                file.write(before + line.encode(errors="backslashreplace"))
 
     def take_stop_note(self, service: str, project: str) -> str:
         """Return which command has stopped this run, and remove the file."""
@@ -215,8 +353,8 @@ class RunRecords:
         return str(by) if key == ProcessKey(pid, start) else ""
 
     @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of this name, waiting at most a second: it is only held for moments.
+    def locked(self, name: str, seconds: float = LOCK_WAIT) -> Iterator[None]:
+        """Hold the lock of this name, waiting at most `seconds`: most are held for moments.
 
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
@@ -227,7 +365,7 @@ class RunRecords:
         path = os.path.join(self.path, f"{name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
-            lock(descriptor, LOCK_WAIT)
+            lock(descriptor, seconds)
             yield
         finally:
             os.close(descriptor)
@@ -269,9 +407,34 @@ class RunRecords:
                 orphaned=_key(data["left"]),
                 patience=float(data["patience"]),
                 stalled=bool(data.get("stalled")),
+                log=str(data.get("log", "")),
+                ended=_end(data.get("ended")),
             )
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
+
+
+def log_head(service: str, project: str) -> bytes:
+    """Return the first line of a log, which `RunRecords.prune_logs` reads."""
+    from time import gmtime, strftime
+
+    when = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
+    return (
+        f"devports: output from {when} of `{service}` in ".encode() + os.fsencode(project) + b"\n"
+    )
+
+
+def _project_of(log: str) -> str:
+    """Return the folder that the first line of a log names."""
+    with open(log, "rb") as file:
+        return os.fsdecode(file.readline(MAX_RECORD).partition(b"` in ")[2].removesuffix(b"\n"))
+
+
+def this_command() -> str:
+    """Return the command line of this process, without the arguments of a server, and its pid."""
+    words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
+    rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
+    return f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
 
 
 def checksum(text: bytes) -> str:
@@ -287,6 +450,16 @@ def checksum(text: bytes) -> str:
 
 def _key(pair: list[int] | None) -> ProcessKey | None:
     return None if pair is None else ProcessKey(int(pair[0]), int(pair[1]))
+
+
+def _end(data: dict[str, Any] | None) -> RunEnd | None:
+    if data is None:
+        return None
+    reason: EndReason = next((known for known in REASONS if known == data["reason"]), "failed")
+    time = float(data["time"])
+    if not 0 < time < LAST_TIME:
+        raise ValueError
+    return RunEnd(time, int(data["code"]), reason, bool(data["ready"]))
 
 
 def _write(path: str, record: RunRecord) -> None:
@@ -306,6 +479,8 @@ def _write(path: str, record: RunRecord) -> None:
         "left": record.orphaned and [record.orphaned.pid, record.orphaned.start],
         "patience": record.patience,
         "stalled": record.stalled,
+        "log": record.log,
+        "ended": record.ended and vars(record.ended),
     }
     write_private(path, json.dumps(data))
 

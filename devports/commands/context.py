@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from devports.core.checkout import ElsewhereOf
     from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.core.service import Config, Service
@@ -63,6 +64,7 @@ class Context:
         screen.config = named or ""
         self._machine: Machine | None = None
         self._config: Config | None = None
+        self._assigned: Config | None = None
         self._engines: Engines | None = None
 
     @property
@@ -95,6 +97,43 @@ class Context:
         self._config = loaded.config
         return loaded.config
 
+    def assigned(self, *, record: bool = True) -> Config:
+        """Return the configuration with the ports of this checkout.
+
+        Those are the declared ones, unless a service has `port_per = "worktree"`. What asks for
+        ports first assigns them, and prints them once.
+
+        Args:
+            record: write what is new; else it may be another number the next time.
+
+        Raises:
+            DevportsError: there is no configuration, or its ports cannot be assigned.
+        """
+        config = self.config()
+        if not config.bases:
+            return config
+        if self._assigned is None:
+            from devports.assigned import in_checkout  # only with `port_per`
+            from devports.records import folder
+
+            place = folder(os.environ)
+            self._assigned, new = in_checkout(config, place, self.machine, record=record)
+            if new and record and self._assigned.offset:
+                self.screen.progress(f"devports: {ports_text(self._assigned)}")
+        return self._assigned
+
+    def resolved(self) -> Config:
+        """Return the configuration with the ports that services really have.
+
+        That is the port of the live run of each, and for the others the one of this checkout.
+
+        Raises:
+            DevportsError: as `assigned`.
+        """
+        from devports.run.readiness import with_real_ports  # not for `check`
+
+        return with_real_ports(self.records(), self.assigned())
+
     def print_error(self, error: DevportsError, remedies: Sequence[Remedy] = ()) -> None:
         from devports.ui.messages import error_block  # rarely needed
 
@@ -124,9 +163,28 @@ class Context:
         except FileNotFoundError:
             return ""
 
+    def elsewhere(self) -> ElsewhereOf:
+        """Return a function that finds the other checkout or project of a process.
+
+        Outside every project there is none: a port that is typed there means what is on it.
+        """
+        from devports.core.checkout import elsewhere_from, no_checkout  # not for `check`
+        from devports.system.project import worktree_of
+
+        home = self.home()
+        if home and not self._has_configuration(home) and worktree_of(home) is None:
+            return no_checkout
+        return elsewhere_from(home, worktree_of, os.path.isdir)
+
+    def _has_configuration(self, folder: str) -> bool:
+        from devports.config.load import find
+
+        read = self._config is not None and self._config.path
+        return bool(read or self.named or find(folder))
+
     def replace(self, config: Config) -> None:
         """Set the configuration for every command."""
-        self._config = config
+        self._config, self._assigned = config, None
 
     def records(self) -> RunRecords:
         from devports.records import RunRecords, folder  # not for `check`
@@ -140,10 +198,10 @@ class Context:
             DevportsError: a word names nothing.
         """
         if not words:
-            return tuple(target_of(service.name, service) for service in self.config().services)
+            return tuple(target_of(service.name, service) for service in self.assigned().services)
         parsed = [(word, parse_target(word)) for word in words]
         return tuple(
-            target_of(what, service_of(self.config(), what))
+            target_of(what, service_of(self.assigned(), what))
             if isinstance(what, str)
             else Target(word, (what,))
             for word, what in parsed
@@ -168,6 +226,14 @@ def target_of(text: str, service: Service) -> Target:
     """Return a service as a target: its port first, then its additional ports."""
     further = (service.spec.replace(port=port) for _, port in service.ports)
     return Target(text, (service.spec, *further), service)
+
+
+def ports_text(config: Config) -> str:
+    """Return the line about the ports that a checkout has got."""
+    from devports.ui.text import join_words
+
+    own = [f"`{one.name}` {one.port} ({one.base})" for one in config.services if one.base]
+    return f"this worktree has its own ports from now on: {join_words(own)}"
 
 
 def service_of(config: Config, name: str) -> Service:

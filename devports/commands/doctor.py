@@ -108,7 +108,11 @@ def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
         path = context.named or find(current_folder()) or ""
         return None, (), (file_problem(error, os.path.abspath(path)),)
     context.replace(loaded.config)
-    return loaded.config, loaded.warnings, ()
+    try:
+        return context.assigned(record=False), loaded.warnings, ()
+    except DevportsError as error:
+        problem = file_problem(error, loaded.config.path)
+        return loaded.config, loaded.warnings, (problem,)
 
 
 def apply_fix(context: Context, seen: DoctorResult) -> DoctorResult:

@@ -11,17 +11,25 @@ import re
 import stat
 from contextlib import suppress
 
+from devports.assigned import AssignedPorts
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
 from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
-from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
 from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
-from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for, words_of
+from devports.core.service import (
+    EditorTasks,
+    argv_of,
+    changed_ports,
+    env_file_of,
+    fill,
+    values_for,
+    words_of,
+)
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import (
     Held,
@@ -33,8 +41,10 @@ from devports.core.verdict import (
 from devports.detect.command_line import command_text, missing, naming_port, read, recognise
 from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
+    Checkouts,
     Command,
     Editor,
+    EnvLine,
     Facts,
     Launch,
     Listener,
@@ -56,7 +66,7 @@ from devports.system.inspect import (
     with_servers,
 )
 from devports.system.linux import reserved
-from devports.system.project import worktree_of
+from devports.system.project import checkout_of, checkouts_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
@@ -66,6 +76,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from devports.commands.context import Context
+    from devports.core.assigning import Entry
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding
@@ -102,11 +113,13 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
         runs=tuple(run_facts(machine, records, root)),
+        checkouts=checkout_facts(context, config) if config else Checkouts(),
         gaps=(*table.gaps, *gaps_of_user(machine)),
         viewer=machine.viewer(),
         find_run=records.find_run(),
-        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        elsewhere_of=context.elsewhere(),
         named=context.engines.named,
+        stops=records.stops if os.path.exists(records.stops) else "",
     )
 
 
@@ -430,7 +443,48 @@ def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunF
             process=machine.process(record.key.pid) if run.live else None,
             server=listener(machine, record.server) if own and run.live else None,
             left=next(filter(None, left), None),
+            gone=not os.path.isdir(record.project),
         )
+
+
+def checkout_facts(context: Context, config: Config) -> Checkouts:
+    """Return what is known of this checkout, and of the others of its repository."""
+    here = checkout_of(config.root)
+    if here is None:
+        return Checkouts()
+    record = AssignedPorts(context.records().path)
+    taken: dict[str, Entry] = {}
+    with suppress(DevportsError):  # it has been reported
+        taken = record.read() if config.bases else {}
+    taken.pop(here.folder, None)
+    return Checkouts(
+        here.linked,
+        checkouts_of(config.root),
+        lines=tuple(_env_lines(context.config(), config)),
+        twice=tuple(
+            (base, folder)
+            for folder, entry in taken.items()
+            for base in sorted({*config.bases} & {*entry.ports.values()})
+            if not config.offset
+        ),
+    )
+
+
+ADDRESS = re.compile(r"\b(?:localhost|127\.0\.0\.1):(\d{1,5})\b")
+SETTING = re.compile(r"\s*(?:export\s+)?(\w+)\s*=(.*)")
+
+
+def _env_lines(declared: Config, here: Config) -> Iterator[EnvLine]:
+    """Yield the lines of env files that name a declared port which is not the one of here."""
+    own = {base: port for port, base in changed_ports(declared, here).items()}
+    owners = {port: one.name for one in declared.services for port in one.bases}
+    for service in here.services if own else ():
+        path = env_file_of(service, here)
+        for number, line in enumerate(_text(path).splitlines() if path else (), 1):
+            name, value = found.groups() if (found := SETTING.match(line)) else ("", "")
+            texts = [value.strip(" \"'")] if name == "PORT" else ADDRESS.findall(value)
+            for base in (base for base in own if str(base) in texts):
+                yield EnvLine(owners[base], path, number, name, base, own[base])
 
 
 def listener(machine: Machine, key: ProcessKey | None) -> Listener | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
-from devports.core.checkout import elsewhere_from
 from devports.core.holder_kind import OtherCheckout, OtherUser, run_behind
 from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
@@ -166,6 +165,10 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         run = run_behind(news.target.kind) if isinstance(news, Terminating) else None
         if run is not None and not run.orphaned:
             context.records().write_stop_note(run.key, run.service, run.project)
+        if isinstance(news, Terminating | Killing | StoppingContainer):
+            aim = f" to start `{starting}`" if starting else ""
+            folder = news.target.process.cwd or "-"
+            context.records().log_stop(f"{progress_text(news)}{aim}, its folder {folder}")
         if isinstance(
             news, Terminating | Killing | StoppingContainer | WaitingForPort | WatchingForRestart
         ):
@@ -191,7 +194,7 @@ def tools_for(context: Context, *, starting: str = "") -> FreeServices:
         tell=tell,
         find_run=context.records().find_run(),
         engines=context.engines,
-        elsewhere=lambda: elsewhere_from(context.home(), worktree_of),
+        elsewhere=context.elsewhere,
         waiting=wait,
         quiet=screen.patience,
     )
@@ -280,7 +283,8 @@ def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Re
         typed=asked.text,
         viewer=context.machine.viewer(),
         find_run=context.records().find_run(),
-        elsewhere_of=elsewhere_from(context.home(), worktree_of),
+        elsewhere_of=context.elsewhere(),
+        shared=asked.service is not None and not asked.service.bases,
         named=context.engines.named,
         ephemeral=context.machine.ephemeral(),
         ignored=tuple(o.target.process.pid for o in freed.outcomes if isinstance(o, TimedOut)),

@@ -6,7 +6,9 @@ The session of a run is connected to console and configuration here, and its end
 from __future__ import annotations
 
 import os
+from functools import partial
 
+from devports import exitcodes
 from devports.commands.context import (
     Context,
     Target,
@@ -23,6 +25,7 @@ from devports.core.recovery import (
     RecordFailed,
     ServerReady,
     StoppingServer,
+    end_reason,
 )
 from devports.core.service import (
     Config,
@@ -37,11 +40,13 @@ from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
+from devports.records import log_head
+from devports.run.background import enter_background, log_of_process
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
-from devports.run.takeover import PortClaimedError, register_run
+from devports.run.takeover import PortClaimedError, own_record, register_run
 from devports.ui import run_progress
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
@@ -80,10 +85,12 @@ def run(
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = service.replace(
         port=port or service.port,
+        base=0 if port else service.base,
         host=host or service.host,
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
+    log = log_of_process()
     news = reporter(context, service, config, events, more)
     policy = ConfirmPolicy(
         yes=yes,
@@ -94,7 +101,8 @@ def run(
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
-    declared, others = service.port, next_ports(context.machine, service, config)
+    assigned = partial(ports_of_others, context, config)
+    declared, others = service.port, next_ports(context.machine, service, config, assigned)
     try:
         wait_for_dependencies(context.machine, context.records(), config, service, news.wait)
         while True:
@@ -107,6 +115,7 @@ def run(
                 news=news,
                 take_over=take_over,
                 declared=declared,
+                log=log,
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
@@ -117,8 +126,21 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
+        if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
+            record = own_record(context.machine, service, config.root)
+            context.records().finish(record, ended.code, end_reason(ended))
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def ports_of_others(context: Context, config: Config) -> frozenset[int]:
+    """Return the ports that are assigned to other worktrees, as far as they can be read."""
+    from devports.assigned import AssignedPorts  # only if the port is in use
+
+    try:
+        return AssignedPorts(context.records().path).ports_of_others(config.root)
+    except DevportsError:
+        return frozenset()
 
 
 def reporter(
@@ -143,7 +165,7 @@ def resolve_service(
 
     if name is not None or not words:
         try:
-            service = service_named(context.config(), name)
+            service = service_named(context.assigned(), name)
         except DevportsError as error:
             without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
@@ -154,7 +176,7 @@ def resolve_service(
                     hint("to run a command without a service, give its port: ", without),
                 )
             raise
-        config = context.config()
+        config = context.assigned()
         return with_debugger(service, config) if debug else service, config, words
     if debug or context.named:
         option = "--debug" if debug else "--config"
@@ -318,6 +340,7 @@ def create_session(
     news: RunReporter,
     take_over: bool = False,
     declared: int,
+    log: str = "",
 ) -> Session | None:
     """Register the run, and return its session.
 
@@ -342,10 +365,13 @@ def create_session(
                     take_over or confirm_take_over(context.screen, other, policy)
                 ),
                 alone=endpoints if policy.moves else (),
+                log=log,
             ),
         )
     except PortClaimedError:
         return None
+    if log:
+        enter_background(log, log_head(service.name, config.root))
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)
@@ -376,7 +402,7 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
     """Print, after a failed run, the facts and the commands to run manually."""
     service, last = session.service, session.reserved.last
     if ended.reason == "port-held" and last is not None and not last.bindable:
-        declared = context.config().get(service.name)
+        declared = context.assigned().get(service.name)
         same = declared is not None and declared.spec == service.spec
         held = service.spec.replace(port=deciding_finding(last.findings).endpoint.port)
         text = service.name if same else str(held)

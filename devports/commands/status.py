@@ -12,6 +12,7 @@ import time
 from devports import exitcodes
 from devports.commands.context import Context, Target, current_folder, target_of
 from devports.core.holder_kind import run_name
+from devports.core.service import changed_ports
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
@@ -39,7 +40,7 @@ from devports.ui.text import url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
@@ -96,7 +97,7 @@ def report(context: Context, shown: StatusResult) -> int:
 def report_json(context: Context, shown: StatusResult) -> int:
     from devports.ui.json_output import overall, status_data  # json: half a start
 
-    data = status_data(shown.sections, shown.gaps, time.time())
+    data = status_data(shown.sections, shown.gaps, time.time(), offset=shown.offset)
     seen = [True for s in shown.sections for entry in s.entries if entry.error is None]
     status = overall([*seen, *(False for _ in shown.errors)])
     code = shown.exit_code
@@ -284,12 +285,14 @@ class StatusResult(Frozen):
         gaps: what is not visible.
         errors: why targets could not be inspected.
         asked: whether the kernel was asked to bind, or only the table was read.
+        offset: of this checkout, if services were asked for.
     """
 
     sections: tuple[Section, ...]
     gaps: tuple[VisibilityGap, ...] = ()
     errors: tuple[DevportsError, ...] = ()
     asked: bool = True
+    offset: int | None = None
 
     def rows(self, screen: Console) -> list[StatusRow]:
         return rows_of(self.sections, screen.reader(), asked=self.asked)
@@ -320,7 +323,10 @@ class Services:
 
     def __init__(self, context: Context, targets: Sequence[Target], *, repeated: bool) -> None:
         self._context, self._targets = context, targets
-        self._project = context.config().root if any(t.service for t in targets) else ""
+        config = context.assigned() if any(t.service for t in targets) else None
+        self._project = config.root if config else ""
+        self._offset = config.offset if config else None
+        self._bases = changed_ports(context.config(), config) if config and config.offset else {}
         self._folder = context.home()
         self._cache = HolderCache(context.machine, thorough=False) if repeated else None
         self._resolved: dict[PortSpec, tuple[Endpoint, ...]] = {}
@@ -330,12 +336,15 @@ class Services:
         runs = run_statuses(self._context.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
         found = iter(self._findings([end for each in wanted for _, end in each.ends]))
-        entries = tuple(entry_of(each, [next(found) for _ in each.ends], runs) for each in wanted)
+        entries = tuple(
+            entry_of(each, [next(found) for _ in each.ends], runs, self._bases) for each in wanted
+        )
         return StatusResult(
             (Section(entries, folder=self._folder),),
             gaps=tuple(dict.fromkeys(_gaps(entries))),
             errors=tuple(entry.error for entry in entries if entry.error is not None),
             asked=self._cache is None,
+            offset=self._offset,
         )
 
     def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
@@ -364,18 +373,22 @@ class Services:
 
 
 def entry_of(
-    wanted: ServiceStatus, findings: Sequence[Finding], runs: Sequence[RunStatus]
+    wanted: ServiceStatus,
+    findings: Sequence[Finding],
+    runs: Sequence[RunStatus],
+    bases: Mapping[int, int],
 ) -> StatusEntry:
-    """Return the entry to show for a target."""
+    """Return the entry to show for a target; `bases`: the declared port of those that differ."""
     target, service = wanted.target, wanted.target.service
     any_owner = service is not None and service.ready.owner == "any"
     places = []
     for (spec, _), finding in zip(wanted.ends, findings, strict=True):
+        place = StatusPort(finding, base=bases.get(spec.port, 0) if service else 0)
         run = wanted.run if service else status_at(runs, finding)
-        if run is None or (wanted.moved and spec == target.specs[0]):
-            places.append(StatusPort(finding))
-            continue
-        places.append(StatusPort(finding, run_state(finding, run, any_owner=any_owner), run=run))
+        if run is not None and not (wanted.moved and spec == target.specs[0]):
+            stage = run_state(finding, run, any_owner=any_owner)
+            place = place.replace(stage=stage, run=run)
+        places.append(place)
     return StatusEntry(
         target.name,
         _with_urls(places),
@@ -383,6 +396,8 @@ def entry_of(
         text=target.text,
         address=str(target.specs[0]),
         error=wanted.error,
+        ended=wanted.run.record.ended if wanted.run else None,
+        base=service.declared if service else 0,
     )
 
 

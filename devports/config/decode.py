@@ -77,6 +77,8 @@ def _service(name: str, raw: object, defaults: Table, found: list[Problem]) -> S
         return None
     # A missing or wrong port is a problem already; with 0 the rules still check the service.
     fields = {"port": 0, **defaults, **own}
+    if "command" not in own and "port_per" not in own:
+        fields.pop("port_per", None)  # devports starts no server there, so no checkout has its own
     ready, vscode = Ready(**fields.pop("ready", {})), EditorTasks(**fields.pop("vscode", {}))
     return Service(name=name, ready=ready, vscode=vscode, **fields)
 
@@ -286,6 +288,7 @@ def broken_rules(services: Sequence[Service]) -> list[Problem]:
         *(problem for service in services for problem in _wrong_command(service)),
         *(problem for service in services for problem in _wrong_debugger(service)),
         *_port_clashes(services),
+        *(problem for service in services for problem in _without_room(service)),
         *_wrong_dependencies(services),
         *_wrong_placeholders(services),
     ]
@@ -351,6 +354,14 @@ def _label(path: Path) -> str:
     return dotted(path[1:] if "ports" in path[2:] else path[1:2])
 
 
+def _without_room(service: Service) -> Iterator[Problem]:
+    """Yield the ports that are too high to be shifted."""
+    for path, port in _declared(service):
+        if port in service.bases and port > keys.LAST_BASE:
+            reason = f"port {port} leaves no room for the ports of other worktrees"
+            yield Problem(path, f"{reason}; with `port_per` the maximum is {keys.LAST_BASE}")
+
+
 def _wrong_dependencies(services: Sequence[Service]) -> Iterator[Problem]:
     graph = {service.name: service.depends_on for service in services}
     names = tuple(graph)
@@ -389,7 +400,7 @@ def _cycle(graph: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _wrong_placeholders(services: Sequence[Service]) -> Iterator[Problem]:
-    shared: dict[str, str] = {}
+    shared = {"offset": ""} if any(service.bases for service in services) else {}
     for service in services:
         shared |= own_values(service, prefix=f"services.{service.name}.")
     for service in services:
@@ -437,6 +448,8 @@ def _unknown_names(
     for name in names_in(text):
         if name == "fd" and not key.allows_fd:
             yield Problem(path, "`{fd}` has a value only in `command` and `env`")
+        elif name == "offset" and name not in known:
+            yield Problem(path, '`{offset}` has a value only with `port_per = "worktree"`')
         elif name not in known and name != "fd":
             brace = short(name)
             own = f"for literal text write `{{{{{brace}}}}}`"

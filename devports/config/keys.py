@@ -36,6 +36,8 @@ VARIABLE = "[A-Za-z_][A-Za-z0-9_.-]*"
 LINE = r"[^\x00-\x1f\x7f]+"
 
 FIRST_PORT = 1
+LAST_BASE = 65000
+"""The last port that leaves room for the offsets of worktrees."""
 MAX_SERVICES = 256
 """Far more than a project has; it limits the work that a hostile file can cause."""
 MAX_PORTS = 64
@@ -181,6 +183,14 @@ SERVICE = {
         high=LAST_PORT,
         example="{ debug = 5678 }",
     ),
+    "port_per": Key(
+        "text",
+        "`worktree`: every git worktree and clone of the repository has its own ports: those of "
+        "the file in the main checkout, in each other one all shifted by its offset; a service "
+        "without `command` only if it sets the key itself; `machine`: the same ports everywhere",
+        default=Service.port_per,
+        choices=("machine", "worktree"),
+    ),
     "depends_on": Key(
         "texts",
         "services that this one needs; `run` waits until they are ready, each up to "
@@ -239,7 +249,7 @@ SERVICE = {
     "vscode": Key("table", "what `devports vscode` writes for the service", keys=VSCODE),
 }
 
-COMMON = ("host", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
+COMMON = ("host", "port_per", "stop_signal", "stop_timeout", "attempts", "on_conflict", "handoff")
 DEFAULTS = {name: key for name, key in SERVICE.items() if name in COMMON}
 """Keys that make sense for every service: a port or a command belongs to one service."""
 

@@ -40,16 +40,19 @@ def no_checkout(_: Process, __: RunInfo | None) -> None:
     """Return None: no checkout is known."""
 
 
-def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
+def elsewhere_from(
+    home: str, worktree_of: WorktreeOf, exists: Callable[[str], bool] = bool
+) -> ElsewhereOf:
     """Return a function that finds the other checkout or project of a process, None for `home`.
 
     A run belongs to the folder of its configuration, any other process to its working folder. A
-    process without a known checkout counts as one of `home`, as without git. Branches change, so
-    use the function for one inspection only.
+    process without a known checkout counts as one of `home`, as without git, and so does one whose
+    folder was removed. Branches change, so use the function for one inspection only.
 
     Args:
         home: the folder of the current command.
         worktree_of: reads the checkout around a folder; called once for each folder.
+        exists: whether a folder exists.
     """
     read = cache(worktree_of)
 
@@ -58,7 +61,7 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
         there = read(run.project if run else process.cwd)
         this = Place(own.root, own.branch) if own else Place(home)
         if there is None:
-            if run is None or _is_within(home, run.project):
+            if run is None or _is_within(home, run.project) or not exists(run.project):
                 return None
             return OtherCheckout("project", Place(run.project), this, run)
         if own is not None and own.root == there.root:
@@ -71,14 +74,19 @@ def elsewhere_from(home: str, worktree_of: WorktreeOf) -> ElsewhereOf:
 
 
 def origin_of(config: str) -> str:
-    """Return the address of `origin` in the text of a repository's `config` (git-config(1))."""
-    in_origin = False
+    """Return the address of `origin` in the text of a repository's `config`."""
+    return setting_of(config, 'remote "origin"', "url")
+
+
+def setting_of(config: str, section: str, name: str) -> str:
+    """Return a value of a repository's `config`; empty if it has none (git-config(1))."""
+    inside = False
     for line in map(str.strip, config.splitlines()):
-        section, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
-        if section:
-            in_origin = section[1:].split() == ["remote", '"origin"']
+        head, _, behind = line.rpartition("]") if line.startswith("[") else ("", "", line)
+        if head:
+            inside = head[1:].split() == section.split()
         key, _, value = behind.partition("=")
-        if in_origin and key.strip().lower() == "url":
+        if inside and key.strip().lower() == name:
             return _plain(value.strip())
     return ""
 

@@ -20,6 +20,7 @@ from devports.core.command_line import (
     without,
 )
 from devports.core.model import Endpoint
+from devports.core.recovery import MARK
 from devports.core.text import LAST_PORT, decimal, is_address
 from devports.core.value import Frozen
 from devports.errors import DevportsError
@@ -171,6 +172,9 @@ def fill_descriptors(text: str, numbers: Sequence[int]) -> str:
 
 
 VARIABLE = "DEVPORTS_HOOK"
+PYTHON_HOOK = "/devports/run/hooks/python"
+NODE_HOOK = r' ?--require "[^"]*/devports/hooks/node-[0-9a-f]{8}\.cjs"'
+"""How the paths of the hooks end, and the option that loads one, as `node_options` writes it."""
 """The hook reads `TOKEN PORT,PORT... FOLDER` from it; without it a hook does nothing. The hook asks
 about these ports through the socket `ask` in the folder, and reports through the FIFO `tell`."""
 LONGEST = 256
@@ -281,6 +285,21 @@ def node_options(before: str, path: str) -> str:
 def python_path(before: str, folder: str) -> str:
     """Return PYTHONPATH with a folder in front."""
     return f"{folder}:{before}" if before else folder
+
+
+def without_outer_run(env: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what a `devports run` around this process has added to it.
+
+    A run that is started from inside another one's server answers neither to its hooks nor to its
+    mark.
+    """
+    import re  # for a start in the background
+
+    kept = {name: text for name, text in env.items() if name not in (MARK, VARIABLE)}
+    folders = kept.get("PYTHONPATH", "").split(":")
+    kept["PYTHONPATH"] = ":".join(f for f in folders if not f.endswith(PYTHON_HOOK))
+    kept["NODE_OPTIONS"] = re.sub(NODE_HOOK, "", kept.get("NODE_OPTIONS", ""))
+    return {name: text for name, text in kept.items() if text or text == env.get(name)}
 
 
 LOCALHOST = "127.0.0.1"

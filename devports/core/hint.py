@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     Advice: TypeAlias = "str | Hint"
 
-ABOUT_PROJECT = ("run", "status", "doctor", "init", "vscode", "validate")
+ABOUT_PROJECT = (
+    *("run", "up", "down", "logs", "status", "doctor", "init", "vscode", "validate"),
+    *("env", "exec", "ports"),
+)
 """Commands that read or write a configuration, with any arguments."""
 ABOUT_TARGETS = ("free", "check", "wait")
 """Commands that read one for a service, and none for a port."""
@@ -71,7 +74,8 @@ def add_config_option(args: tuple[str, ...], config: str) -> tuple[str, ...]:
     targets = [word for word in more if not word.startswith("-")]
     named = not targets or not all(map(is_port, targets))
     reads = name in ABOUT_PROJECT or (name in ABOUT_TARGETS and named)
-    return (*args, "--config", config) if reads else args
+    end = args.index("--") if "--" in args else len(args)
+    return (*args[:end], "--config", config, *args[end:]) if reads else args
 
 
 def is_port(word: str) -> bool:

@@ -86,6 +86,7 @@ class RemedyContext(Frozen):
         named: finds the container behind a forwarder.
         ephemeral: first and last port of the range for outgoing connections.
         ignored: pids of processes that did not exit when they were stopped.
+        shared: whether all checkouts of the repository have this port.
     """
 
     endpoint: Endpoint
@@ -99,6 +100,7 @@ class RemedyContext(Frozen):
     named: Named = engine_not_asked
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
     ignored: tuple[int, ...] = ()
+    shared: bool = False
 
     @property
     def port(self) -> int:
@@ -179,7 +181,7 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
             "a Python server may look like this for up to 35 s while it starts; check again then"
         )
     if any(_is_guarded(t) for t in plan):
-        yield from _beside_checkout(case)
+        yield from _beside_checkout(case, plan)
     yield from _devports_first(case, plan, holding.hidden)
     for target in plan:
         yield from _own_stop(case, target)
@@ -216,8 +218,13 @@ def _is_guarded(target: StopTarget) -> bool:
     return isinstance(target.kind, OtherCheckout) and target.kind.is_guarded
 
 
-def _beside_checkout(case: RemedyContext) -> Iterator[Remedy]:
-    """Yield the way to start a service beside the same one of another checkout."""
+def _beside_checkout(case: RemedyContext, plan: Sequence[StopTarget]) -> Iterator[Remedy]:
+    """Yield the ways to start a service beside the same one of another checkout."""
+    kinds = [target.kind for target in plan]
+    siblings = any(isinstance(it, OtherCheckout) and it.relation == "sibling" for it in kinds)
+    if siblings and case.shared:
+        key = f'`port_per = "worktree"` in `[services.{case.service}]`'
+        yield Remedy(f"for a port of its own in every checkout, set {key}")
     if case.service:
         again = own_command("run", case.service, "--on-conflict", "next")
         yield Remedy("use another port, this once", again)

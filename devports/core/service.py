@@ -6,7 +6,7 @@ brace stays as it is, so JSON in a variable survives; so does `${word}`, which i
 
 from __future__ import annotations
 
-from devports.core.model import PortSpec
+from devports.core.model import DEBUGGER_PORT, PortSpec
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
     Handoff = Literal["auto", "fd", "hook", "plain", "none"]
+    PortPer = Literal["machine", "worktree"]
     ReadyOwner = Literal["tree", "any"]
 
 
@@ -48,6 +49,8 @@ class Service(Frozen):
         env: variables to set, in order.
         env_file: absolute path or empty.
         ports: additional ports by name.
+        port_per: with "worktree" every checkout of a repository has its own ports.
+        base: the declared port, if the service has another one here; else 0.
         stop_timeout: seconds between SIGTERM and SIGKILL.
         attempts: starts at most.
     """
@@ -69,6 +72,37 @@ class Service(Frozen):
     on_conflict: OnConflict = "ask"
     handoff: Handoff = "auto"
     vscode: EditorTasks = EditorTasks()
+    port_per: PortPer = "machine"
+    base: int = 0
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """The declared ports of which every checkout has its own.
+
+        The debugger's is not among them: VS Code has its number in a file that is shared by all.
+        """
+        if self.port_per == "machine":
+            return ()
+        return (self.port, *(port for name, port in self.ports if not self._is_fixed(name)))
+
+    def _is_fixed(self, name: str) -> bool:
+        return bool(self.vscode.debug) and name == DEBUGGER_PORT
+
+    @property
+    def declared(self) -> int:
+        """The port in the file."""
+        return self.base or self.port
+
+    def shifted(self, assigned: Mapping[int, int]) -> Service:
+        """Return the service with the ports of a checkout; `assigned`: by declared port."""
+        if self.port_per == "machine":
+            return self
+        port = assigned[self.port]
+        return self.replace(
+            port=port,
+            base=self.port if port != self.port else 0,
+            ports=tuple((n, p if self._is_fixed(n) else assigned[p]) for n, p in self.ports),
+        )
 
     @property
     def spec(self) -> PortSpec:
@@ -92,14 +126,56 @@ class TypedCommand(Service):
 
 
 class Config(Frozen):
-    """A whole configuration: its file, its folder, and the services in the order of the file."""
+    """A whole configuration: its file, its folder, and the services in the order of the file.
+
+    `offset`: the number of this checkout, different in every checkout of a repository; 0 in the
+    main one, and without `port_per = "worktree"`.
+    """
 
     path: str
     root: str
     services: tuple[Service, ...]
+    offset: int = 0
+
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """The declared ports of which every checkout has its own, each once."""
+        return tuple(dict.fromkeys(base for service in self.services for base in service.bases))
+
+    @property
+    def declared(self) -> frozenset[int]:
+        """All ports of all services."""
+        return frozenset(port for service in self.services for port in _ports_of(service))
 
     def get(self, name: str) -> Service | None:
         return next((service for service in self.services if service.name == name), None)
+
+
+def with_dependencies(config: Config, wanted: Iterable[Service]) -> tuple[Service, ...]:
+    """Return services and all that they depend on, each behind its dependencies.
+
+    The configuration has been checked: there is no circle, and every name is known.
+    """
+    found: dict[str, Service] = {}
+    for service in wanted:
+        needs = filter(None, map(config.get, service.depends_on))
+        found |= {one.name: one for one in with_dependencies(config, needs)}
+        found.setdefault(service.name, service)
+    return tuple(found.values())
+
+
+def changed_ports(declared: Config, here: Config) -> dict[int, int]:
+    """Return, by their ports here, the declared ports that a checkout has shifted."""
+    pairs = [
+        pair
+        for one, own in zip(declared.services, here.services, strict=True)
+        for pair in zip(_ports_of(own), _ports_of(one), strict=True)
+    ]
+    return {port: base for port, base in pairs if port != base}
+
+
+def _ports_of(service: Service) -> tuple[int, ...]:
+    return (service.port, *dict(service.ports).values())
 
 
 _WORD = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)*"
@@ -152,7 +228,7 @@ def values_for(service: Service, config: Config) -> dict[str, str]:
         service: the service whose texts are filled.
         config: the configuration with the other services.
     """
-    values: dict[str, str] = {}
+    values = {"offset": str(config.offset)}
     for other in config.services:
         values |= own_values(other, prefix=f"services.{other.name}.")
     values |= own_values(service, prefix=f"services.{service.name}.")

@@ -83,6 +83,7 @@ class RunFacts(Frozen):
         process: itself, if it lives.
         server: that it started, of this project only.
         left: the orphaned server of a killed run, of this project only.
+        gone: whether the folder of its project was removed.
     """
 
     service: str
@@ -92,6 +93,7 @@ class RunFacts(Frozen):
     process: Process | None = None
     server: Listener | None = None
     left: Listener | None = None
+    gone: bool = False
 
     @property
     def name(self) -> str:
@@ -176,6 +178,41 @@ class Editor(Frozen):
     flaws: tuple[LintFinding, ...] = ()
 
 
+class EnvLine(Frozen):
+    """A line of an env file with a port that is not the one of this worktree.
+
+    Attributes:
+        service: the service with the file.
+        path, number: the file, and the line in it.
+        name: the variable.
+        base: the declared port that the line names.
+        port: the one of this worktree.
+    """
+
+    service: str
+    path: str
+    number: int
+    name: str
+    base: int
+    port: int
+
+
+class Checkouts(Frozen):
+    """This checkout among those of the repository.
+
+    Attributes:
+        linked: whether it is a linked worktree.
+        others: folders of the others on this machine, as far as git knows them.
+        lines: of env files that name a port of another checkout.
+        twice: declared ports of this checkout that are assigned to another one, with its folder.
+    """
+
+    linked: bool = False
+    others: tuple[str, ...] = ()
+    lines: tuple[EnvLine, ...] = ()
+    twice: tuple[tuple[int, str], ...] = ()
+
+
 class Facts(Frozen):
     """All facts for the rules.
 
@@ -190,9 +227,11 @@ class Facts(Frozen):
         ephemeral: first and last local port for outgoing connections.
         reserved: ranges inside it that the kernel does not assign.
         runs: the devports runs of this user, living ones first.
+        checkouts: this checkout, and the others of the repository.
         gaps: what cannot be read on this machine.
         find_run, elsewhere_of: find the run, and the other checkout or project, of a process.
         named: returns a container with its engine's answer about a port.
+        stops: the log of what devports has stopped, empty if there is none.
     """
 
     platform: Platform
@@ -207,12 +246,14 @@ class Facts(Frozen):
     ephemeral: tuple[int, int] = DEFAULT_EPHEMERAL
     reserved: tuple[tuple[int, int], ...] = ()
     runs: tuple[RunFacts, ...] = ()
+    checkouts: Checkouts = Checkouts()
     gaps: tuple[VisibilityGap, ...] = ()
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
     find_run: RunOf = no_run
     elsewhere_of: ElsewhereOf = no_checkout
     named: Named = engine_not_asked
+    stops: str = ""
 
     def plan(self, declared: PortFacts) -> tuple[StopTarget, ...]:
         """Return the processes that would have to stop for a port to be free, with their kinds."""

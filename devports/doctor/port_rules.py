@@ -258,6 +258,7 @@ def _remedies(facts: Facts, finding: Finding, declared: PortFacts) -> tuple[Reme
         service=service,
         # By its name, a run on another port would be stopped with the holder of this one.
         typed=str(declared.spec) if _changed_port(facts, declared) else service,
+        shared=not declared.service.bases,
         viewer=facts.viewer,
         find_run=facts.find_run,
         elsewhere_of=facts.elsewhere_of,
@@ -463,6 +464,20 @@ def _wider(declared: PortFacts, socket: Socket) -> Problem:
         ),
         service=declared.service.name,
     )
+
+
+def folder_gone(facts: Facts) -> Iterator[Problem]:
+    """A run is live though its folder was removed, as by `git worktree remove`."""
+    for run in facts.runs:
+        if run.process is not None and run.gone:
+            yield Problem(
+                "folder-gone",
+                "warning",
+                f"`devports run {run_words(run.service)}` is running in a removed folder",
+                evidence=(f"folder: {run.project}", f"pid {run.process.pid}, on {run.spec}"),
+                why="it keeps its port until it is stopped",
+                remedies=(Remedy("stop it (asks first)", FreePort((run.spec,)).command),),
+            )
 
 
 def suspended(facts: Facts) -> Iterator[Problem]:

@@ -33,6 +33,9 @@ TROUBLES = {
 }
 WORDS = {"python": "a virtual environment", "node": "a `node_modules`"}
 
+MOST_CHECKOUTS = 4
+"""Maximum number of other checkouts that are named."""
+
 STAYS = {
     "vite": ("--strictPort", "strictPort"),
     "vitepress": ("--strictPort", "strictPort"),
@@ -270,6 +273,61 @@ def same_port(facts: Facts) -> Iterator[Problem]:
                 remedies=(Remedy("change the port of one of them"),),
                 service=declared.service.name,
             )
+
+
+def shared_by_worktrees(facts: Facts) -> Iterator[Problem]:
+    """The repository has several checkouts, and a service has one port for all of them."""
+    started = [d for d in facts.ports if d.service.command and not d.name]
+    if not facts.checkouts.others or any(declared.service.bases for declared in facts.ports):
+        return
+    for declared in started[:1]:
+        yield Problem(
+            "worktrees-share-a-port",
+            "warning" if facts.checkouts.linked else "note",
+            f"every checkout of this repository uses port {declared.spec.port} of "
+            f"`{declared.title}`",
+            evidence=(f"other checkouts: {', '.join(facts.checkouts.others[:MOST_CHECKOUTS])}",),
+            why="only one of them can run at a time",
+            remedies=(Remedy('set `port_per = "worktree"` in `[defaults]`'),),
+            service=declared.service.name,
+        )
+
+
+def assigned_to_two(facts: Facts) -> Iterator[Problem]:
+    """A port of the main checkout, which has those of the file, is another checkout's too."""
+    for base, folder in facts.checkouts.twice:
+        command = f"cd {quote(folder)} && devports ports --release"
+        yield Problem(
+            "assigned-to-two",
+            "warning",
+            f"port {base} of this checkout is also assigned to another one",
+            evidence=(f"other checkout: {folder}",),
+            why="a main checkout always has the ports of its file",
+            remedies=(Remedy("assign other ports there", command),),
+        )
+
+
+def base_in_env_file(facts: Facts) -> Iterator[Problem]:
+    """An env file, copied from another checkout, names a port of that one."""
+    for line in facts.checkouts.lines:
+        own = line.name == "PORT"
+        why = (
+            f"devports sets PORT to {line.port} in this worktree"
+            if own
+            else f"that is the server of another checkout; the one of this checkout has {line.port}"
+        )
+        value = f'{{ {line.name} = "http://localhost:{{services.{line.service}.port}}" }}'
+        yield Problem(
+            "base-in-env-file",
+            "note" if own else "warning",
+            f"`{line.name}` in an env file names port {line.base} of another checkout",
+            evidence=(f"{line.path}:{line.number}",),
+            why=why,
+            remedies=(
+                Remedy("remove the line" if own else f"replace it, for example by `env = {value}`"),
+            ),
+            service=line.service,
+        )
 
 
 def ephemeral_port(facts: Facts) -> Iterator[Problem]:

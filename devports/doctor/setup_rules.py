@@ -204,6 +204,9 @@ RULES: tuple[Rule, ...] = (
         project_rules.debugger_missing,
     ),
     project_rules.same_port,
+    project_rules.shared_by_worktrees,
+    project_rules.assigned_to_two,
+    project_rules.base_in_env_file,
     project_rules.ephemeral_port,
     *each_command(
         project_rules.other_port,
@@ -218,6 +221,7 @@ RULES: tuple[Rule, ...] = (
     port_rules.dependency_not_listening,
     port_rules.orphaned_server,
     port_rules.serving_elsewhere,
+    port_rules.folder_gone,
     port_rules.suspended,
     port_rules.other_project,
     port_rules.browser_blocked,

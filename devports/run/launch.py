@@ -16,11 +16,10 @@ from devports.core.service import argv_of, fill, values_for
 from devports.core.value import Frozen, unreachable
 from devports.errors import DevportsError
 from devports.run.hook_server import HookServer
-from devports.run.server import refuse_unstartable
 from devports.run.startup import OwnershipWatcher
 from devports.run.terminal import SignalReceived
 from devports.system.inspect import endpoints_of
-from devports.system.programs import interpreter_of
+from devports.system.programs import interpreter_of, refuse_unstartable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def prepare(
         config: the other services, for placeholders.
         arguments: to be appended to the command.
         environ: environment of devports; PORT, the file and the service's own variables override
-            it, in this order.
+            it, in this order. The port of a worktree overrides the file, which is often a copy.
         from_file: the variables of `service.env_file`.
         claim: registers the run for these endpoints of the first port. It comes last: no other run
             is stopped for a command that cannot start.
@@ -103,7 +102,8 @@ def prepare(
     own = {key: fill(text, values) for key, text in service.env}
     further = (service.spec.replace(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)
-    env = {**environ, "PORT": str(service.port), **from_file, **own}
+    port = {"PORT": str(service.port)}
+    env = {**environ, **port, **from_file, **(port if service.base else {}), **own}
     cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead

@@ -17,6 +17,7 @@ import stat
 import termios
 
 from devports.core.bind_errors import Tail, strip_ansi
+from devports.records import CONTINUED
 from devports.run.terminal import OFLAG, ServerTerminal, copy_size
 from devports.system import clock
 
@@ -34,6 +35,8 @@ BURST = 16
 """Chunks of a flood that are passed on before signals and keys are handled."""
 ATOMIC = select.PIPE_BUF
 """Bytes that a pipe which is ready for writing accepts without blocking (poll(2), pipe(7))."""
+LOG_SIZE = 10 << 20
+"""Bytes after which the log of a run in the background is begun again; two files are kept."""
 DRAIN = 2.0
 """Seconds for the last output; a grandchild that keeps the stream open is cut off after that."""
 
@@ -72,6 +75,51 @@ class OutputFile:
         if self._own is not None:
             os.close(self._own)
             self._own = None
+
+
+class LogFile(OutputFile):
+    """The log of a run in the background, which stdout and stderr of devports are.
+
+    The relay is its only writer but for a few lines, so it can bound it. A full disk loses output,
+    and later output is written again.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(1, again=False)
+        self._path = path
+
+    def write(self, data: memoryview) -> memoryview:
+        with contextlib.suppress(OSError):
+            if os.fstat(1).st_size > LOG_SIZE:
+                begin_log(self._path, CONTINUED + _head_of(self._path))
+            while data:
+                data = data[os.write(1, data) :]
+        return memoryview(b"")
+
+
+def begin_log(path: str, head: bytes) -> None:
+    """Let stdout and stderr be a new log with this first line; the one before becomes `.1`.
+
+    If it cannot be renamed, it is emptied: it stays bounded.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):
+        os.replace(path, f"{path}.1")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    os.write(descriptor, head)
+    for output in (1, 2):
+        os.dup2(descriptor, output)
+    os.close(descriptor)
+
+
+def _head_of(path: str) -> bytes:
+    """Return the first line of a log; see `records.log_head`."""
+    with open(path, "rb") as file:
+        return file.readline(CHUNK).removeprefix(CONTINUED)
 
 
 def reopened(descriptor: int) -> int | None:
@@ -230,6 +278,7 @@ class Relay:
         suspicious: called with text that may be a bind error.
         terminal: to be lent to the server; None: the server shares stdin.
         awaited: text to watch for; `log_seen` is whether it was printed.
+        log: the log of a run in the background; both streams share a pipe, so that it is in order.
     """
 
     def __init__(
@@ -237,6 +286,7 @@ class Relay:
         suspicious: Callable[[str], None],
         terminal: Terminal | None = None,
         awaited: str = "",
+        log: str = "",
     ) -> None:
         self._suspicious, self._awaited = suspicious, awaited
         self.log_seen = not awaited
@@ -253,16 +303,16 @@ class Relay:
             self._out = self._err = Stream(inner.relay_end, OutputFile(1))
             self.child_ends = (inner.server_end,) * 3
         else:
-            self._share_input()
+            self._share_input(log)
         self._all = tuple(dict.fromkeys((self._out, self._err)))
         self.resize()
 
-    def _share_input(self) -> None:
-        one_terminal = os.isatty(1) and os.isatty(2)
+    def _share_input(self, log: str) -> None:
+        one_stream = bool(log) or (os.isatty(1) and os.isatty(2))
         source, out = open_output() if os.isatty(1) else os.pipe()
-        self._out = self._err = Stream(source, OutputFile(1))
+        self._out = self._err = Stream(source, LogFile(log) if log else OutputFile(1))
         err = out
-        if not one_terminal:
+        if not one_stream:
             source, err = open_output() if os.isatty(2) else os.pipe()
             self._err = Stream(source, OutputFile(2))
         self.child_ends = (None, out, err)

@@ -97,7 +97,9 @@ def with_real_ports(records: RunRecords, config: Config) -> Config:
 
     def real(service: Service) -> Service:
         run = records.live_run(service.name, config.root)
-        return service if run is None else service.replace(port=run.spec.port)
+        if run is None or run.spec.port == service.port:
+            return service
+        return service.replace(port=run.spec.port, base=service.declared)
 
     return config.replace(services=tuple(real(service) for service in config.services))
 

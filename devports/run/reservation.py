@@ -309,16 +309,22 @@ def overlap(one: Endpoint, other: Endpoint) -> bool:
     return any(covers(Socket(a, None, "BOUND"), b) is not False for a, b in ways)
 
 
-def next_ports(machine: Machine, service: Service, config: Config) -> Iterator[Service]:
+def next_ports(
+    machine: Machine,
+    service: Service,
+    config: Config,
+    assigned: Callable[[], Collection[int]] = frozenset,
+) -> Iterator[Service]:
     """Yield the service with each port above its own that is not in use, to be reserved.
 
-    Ports that the configuration declares elsewhere are skipped. The kernel is not asked, so that no
-    probe meets the bind of another run which takes the port.
+    Ports that the configuration declares elsewhere are skipped, and those that are `assigned` to
+    other worktrees, which are read only if another port is needed. The kernel is not asked, so that
+    no probe meets the bind of another run which takes the port.
 
     Raises:
         DevportsError: no port is left.
     """
-    declared = {n for one in config.services for n in (one.port, *dict(one.ports).values())}
+    declared = {*config.declared, *assigned()}
     for port in range(service.port + 1, min(service.port + NEXT_PORTS, LAST_PORT + 1)):
         moved = service.replace(port=port)
         if port not in declared and all_bindable(

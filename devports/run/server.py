@@ -13,14 +13,12 @@ import os
 import select
 import signal
 import subprocess
-from errno import EACCES
 
 from devports import exitcodes
 from devports.core.command_line import program
 from devports.core.handoff import BIND_NOTHING, loads_hook
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
-from devports.core.shell_syntax import instead_of
 from devports.errors import DevportsError
 from devports.run.output import Relay
 from devports.run.terminal import make_controlling
@@ -80,12 +78,13 @@ class Server:
         tell: Tell,
         hooks: HookServer | None = None,
         terminal: Terminal | None = None,
+        log: str = "",
     ) -> None:
         self._machine, self._family, self._interrupts = machine, family, interrupts
         self._service, self._holders, self._tell = service, holders, tell
         self._hooks, self._terminal = hooks, terminal
         self._searched = False
-        self.relay = Relay(suspicious, terminal, service.ready.log)
+        self.relay = Relay(suspicious, terminal, service.ready.log, log)
         self.process = spawn(argv, service.cwd, env, self.relay)
         family.sessions.add(self.process.pid)
         if terminal is not None:
@@ -285,7 +284,7 @@ def spawn(
     """Start the server with its streams going through `relay`.
 
     Raises:
-        DevportsError: as `refuse_unstartable`.
+        DevportsError: as `programs.refuse_unstartable`.
     """
     stdin, stdout, stderr = relay.child_ends
     inner = stdin is not None
@@ -303,50 +302,10 @@ def spawn(
             preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
         )
     except OSError as error:
-        refuse_unstartable(argv, cwd, env)
-        raise _not_executable(argv[0], cwd, error.strerror or str(error)) from error
+        programs.refuse_unstartable(argv, cwd, env)
+        raise programs.not_executable(argv[0], cwd, error.strerror or str(error)) from error
     finally:
         relay.close_child_ends()
-
-
-def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
-    """Check what can be checked of a command without starting it.
-
-    Raises:
-        DevportsError: no such folder (2), no such command (127), not executable (126).
-    """
-    if not os.path.isdir(cwd):
-        raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
-    word, path = argv[0], env.get("PATH", os.defpath)
-    match programs.start_problem(word, cwd, path):
-        case "missing":
-            raise DevportsError(
-                "command-not-found",
-                f"command not found: `{word}`",
-                facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
-                hints=tuple(filter(None, (instead_of(argv),))),
-                exit_code=exitcodes.NOT_FOUND,
-            )
-        case "interpreter-missing":
-            raise DevportsError(
-                "interpreter-missing",
-                f"cannot run `{word}`: the interpreter in its first line does not exist",
-                facts=(f"folder: {cwd}",),
-                exit_code=exitcodes.NOT_FOUND,
-            )
-        case "not-executable":
-            raise _not_executable(word, cwd, os.strerror(EACCES))
-        case _:
-            return
-
-
-def _not_executable(word: str, cwd: str, why: str) -> DevportsError:
-    return DevportsError(
-        "command-not-executable",
-        f"cannot execute `{word}`: {why}",
-        facts=(f"folder: {cwd}",),
-        exit_code=exitcodes.NOT_EXECUTABLE,
-    )
 
 
 class ServerProcessTree:

@@ -50,21 +50,21 @@ def register_run(
     *,
     take_over: Callable[[RunRecord], bool] = lambda _: False,
     alone: Sequence[Endpoint] = (),
+    log: str = "",
 ) -> RunRecord:
     """Register a run of a service of the project in folder `project`.
 
     `take_over` decides whether the live run it is called with is stopped. A third run that has
     registered since then was started on purpose too, and stays: runs that take over at the same
     time would stop each other. `alone`: endpoints that no other run may have claimed before, for a
-    run without a reservation, whose record is its only claim.
+    run without a reservation, whose record is its only claim. `log`: of a run in the background.
 
     Raises:
         DevportsError: the service is already running.
         PortPromisedError: `alone`, and a run of another service or project has the port.
     """
-    me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
-    patience = service.stop_timeout + CLEANUP_TIME
-    mine = RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
+    mine = own_record(machine, service, project, log)
+    me, patience = mine.key, mine.patience
     mark = gone = clock.Deadline(0)
     found, late, told, ending = None, False, False, False
     rival = partial(is_for, machine, alone) if alone else None
@@ -86,13 +86,21 @@ def register_run(
             if stopping or late or not take_over(now):
                 raise _already_running(now)
             ending, gone = True, clock.Deadline(max(patience, now.patience))
-            records.write_stop_note(now.key, now.service, now.project)
-            send(machine, now.key, TERM, CONT)  # stopped by Ctrl-Z it could not handle the signal
+            stop_run(machine, records, now)
             continue
         if stopping and not told:
             told = True
             tell(WaitingForPreviousRun(service.name, now.key.pid))
-        _wait_for(machine, now, gone.left if stopping else 0.02)
+        wait_for_exit(machine, now, gone.left if stopping else 0.02)
+
+
+def own_record(machine: Machine, service: Service, project: str, log: str = "") -> RunRecord:
+    """Return the record of a run of `service` by this process, which is starting."""
+    me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+    patience = service.stop_timeout + CLEANUP_TIME
+    return RunRecord(
+        me, service.run_name, project, "starting", service.spec, patience=patience, log=log
+    )
 
 
 def is_for(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> bool:
@@ -106,7 +114,22 @@ def is_for(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) ->
     return any(overlap(one, end) for one in claimed for end in endpoints)
 
 
-def _wait_for(machine: Machine, record: RunRecord, seconds: float) -> None:
+def stop_run(machine: Machine, records: RunRecords, run: RunRecord) -> None:
+    """Tell a run to stop its server and to exit, and which command does so.
+
+    Raises:
+        DevportsError: it cannot be signalled safely.
+    """
+    records.write_stop_note(run.key, run.service, run.project)
+    words = run_words(run.service)
+    records.log_stop(
+        f"stopping `devports run {words}` (pid {run.key.pid}), its folder {run.project}"
+    )
+    send(machine, run.key, TERM, CONT)  # stopped by Ctrl-Z it could not handle the signal
+
+
+def wait_for_exit(machine: Machine, record: RunRecord, seconds: float) -> None:
+    """Wait until a run has exited, at most `seconds`."""
     pin = machine.pin(record.key)
     if pin is not None:
         machine.wait_for_exit((pin,), seconds)
@@ -120,12 +143,15 @@ def _already_running(record: RunRecord) -> DevportsError:
     again = (
         ("run ", own_command("run", name, "--take-over")) if declared else ("add `--take-over`",)
     )
+    stop = hint("to stop it, run ", own_command("free", run_target(name)))
+    follow = hint("to follow its output, run ", own_command("logs", name, "-f"))
+    facts = (f"endpoint: {record.spec}", f"project: {record.project}")
     return DevportsError(
         "run-in-charge",
         f"`devports run {run_words(name)}` is already running (pid {record.key.pid})",
-        facts=(f"endpoint: {record.spec}", f"project: {record.project}"),
+        facts=(*facts, *([f"log: {record.log}"] if record.log else ())),
         hints=(
-            hint("to stop it, run ", own_command("free", run_target(name))),
+            follow if record.log else stop,
             hint("to stop it and start here, ", *again),
         ),
         service=run_name(name),

@@ -11,10 +11,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from errno import EACCES
 
 import devports
+from devports import exitcodes
 from devports.core.text import quote
 from devports.core.value import Frozen
+from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +51,49 @@ def start_problem(word: str, folder: str, path: str) -> Trouble:
     if runnable:
         return "interpreter-missing" if _lacks_interpreter(runnable) else ""
     return "not-executable" if found else "missing"
+
+
+def refuse_unstartable(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> None:
+    """Check what can be checked of a command without starting it.
+
+    Raises:
+        DevportsError: no such folder (2), no such command (127), not executable (126).
+    """
+    from devports.core.shell_syntax import instead_of  # only to start something
+
+    if not os.path.isdir(cwd):
+        raise DevportsError("folder-missing", f"folder `{cwd}` does not exist")
+    word, path = argv[0], env.get("PATH", os.defpath)
+    match start_problem(word, cwd, path):
+        case "missing":
+            raise DevportsError(
+                "command-not-found",
+                f"command not found: `{word}`",
+                facts=(f"folder: {cwd}", *((f"PATH: {path}",) if "/" not in word else ())),
+                hints=tuple(filter(None, (instead_of(argv),))),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "interpreter-missing":
+            raise DevportsError(
+                "interpreter-missing",
+                f"cannot run `{word}`: the interpreter in its first line does not exist",
+                facts=(f"folder: {cwd}",),
+                exit_code=exitcodes.NOT_FOUND,
+            )
+        case "not-executable":
+            raise not_executable(word, cwd, os.strerror(EACCES))
+        case _:
+            return
+
+
+def not_executable(word: str, cwd: str, why: str) -> DevportsError:
+    """Return the error for a command that the system does not execute."""
+    return DevportsError(
+        "command-not-executable",
+        f"cannot execute `{word}`: {why}",
+        facts=(f"folder: {cwd}",),
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )
 
 
 def path_of(env: Sequence[tuple[str, str]]) -> str:

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from devports.core.assigning import Checkout
     from devports.core.checkout import Worktree
 
 
@@ -142,14 +143,62 @@ def worktree_of(folder: str) -> Worktree | None:
     A submodule is a part of the checkout around it. A dangling `.git` ends the search, as for git:
     its repository may be out of reach, as in a container.
     """
+    best = _around(folder)
+    return _worktree(*best) if best else None
+
+
+def _around(folder: str) -> tuple[str, str] | None:
+    """Return the top folder and the git folder of the checkout around `folder`."""
     best = None
+    if not os.path.isdir(folder):
+        return None  # removed: the checkout above it was not its own
     for root in _upwards(folder):
         link = os.path.join(root, ".git")
         git = _git_folder(link)
         best = (root, git) if git else best
         if os.path.lexists(link) and not (git and _is_submodule(link, git)):
             break
-    return _worktree(*best) if best else None
+    return best
+
+
+def checkout_of(folder: str) -> Checkout | None:
+    """Return which checkout of which project a configuration's folder is; None without git."""
+    from devports.core.assigning import Checkout  # not for the name of a project
+
+    if (found := _around(folder)) is None:
+        return None
+    root, git = found
+    folder, common = os.path.realpath(folder), _common(git)
+    below = os.path.relpath(folder, root)
+    project = _repository(common) + (f":{below}" if below != os.curdir else "")
+    linked = common != os.path.realpath(git) and _has_main_checkout(common)
+    return Checkout(folder, project, git, linked=linked)
+
+
+def _has_main_checkout(common: str) -> bool:
+    """Return whether a repository has a checkout that is no linked worktree."""
+    from devports.core.checkout import setting_of
+
+    text = _beginning(os.path.join(common, "config"), MAX_CONFIG)
+    bare = setting_of(text, "core", "bare").lower() in ("true", "yes", "on", "1")
+    return os.path.basename(common) == ".git" and not bare
+
+
+def checkouts_of(folder: str) -> tuple[str, ...]:
+    """Return the top folders of the other checkouts that git knows of the repository."""
+    if (found := _around(folder)) is None:
+        return ()
+    root, git = found
+    common = _common(git)
+    entries = os.path.join(common, "worktrees")
+    try:
+        names = sorted(os.listdir(entries))
+    except OSError:
+        return ()
+    links = [_line(os.path.join(entries, name, "gitdir")) for name in names]
+    main = [common] if _has_main_checkout(common) else []
+    tops = [os.path.dirname(link) for link in (*main, *links) if link and os.path.exists(link)]
+    return tuple(top for top in tops if os.path.realpath(top) != root)
 
 
 def _upwards(folder: str) -> Iterator[str]:

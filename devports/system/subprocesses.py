@@ -1,15 +1,15 @@
-"""Running programs of the system within a time limit."""
+"""Running programs: those of the system within a time limit, and one in place of devports."""
 
 from __future__ import annotations
 
 import os
 
 from devports.core.value import Frozen
-from devports.system import clock
+from devports.system import WINDOWS, clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import IO
 
 SECONDS = 2.0
@@ -73,6 +73,25 @@ def run(argv: Sequence[str], seconds: float, most: int = MOST) -> CommandResult 
             process.wait()
     output, errors = written
     return None if output is None or errors is None else CommandResult(status, output, errors)
+
+
+def become(argv: tuple[str, ...], environ: Mapping[str, str]) -> int:
+    """Replace this process by a program; on Windows, which cannot, return its exit code.
+
+    Python ignores SIGPIPE and SIGXFSZ, which a program would inherit.
+
+    Raises:
+        OSError: it cannot be executed.
+    """
+    import signal
+
+    if WINDOWS:
+        import subprocess
+
+        return subprocess.run(argv, env=dict(environ), check=False).returncode
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.execvpe(argv[0], argv, environ)  # noqa: S606  # a shell would read the arguments again
 
 
 class _Reader:

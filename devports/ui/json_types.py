@@ -141,6 +141,19 @@ class Run(TypedDict):
     live: bool
 
 
+class RunEnd(TypedDict):
+    """How the last run of a service ended; kept until its next start, or `down`.
+
+    `reason`: `declined` if the port was in use and not freed; `supervised` if its holder is not to
+    be stopped by devports; `ready`: whether the server had been ready.
+    """
+
+    code: Count
+    reason: Literal["stopped", "exited", "crashed", "declined", "supervised", "not-found", "failed"]
+    ready: bool
+    ended_at: Time
+
+
 class Listener(TypedDict):
     service: str | None
     run: Run | None
@@ -276,6 +289,7 @@ class Service(TypedDict):
     host: str
     port: Port
     ports: dict[str, Port]
+    port_per: Literal["machine", "worktree"]
     command: str | list[str]
     shell: bool
     cwd: str
@@ -374,15 +388,59 @@ class StatusService(TypedDict):
     verdict: Verdict
     endpoints: list[Shown]
     run: Run | None
+    base: Port | None
     url: str | None
+    ended: RunEnd | None
 
 
 class StatusData(TypedDict):
-    """`groups` instead of `services` with --all, which binds nothing."""
+    """`groups` instead of `services` with --all, which binds nothing.
+
+    `offset`: of this checkout, null without a service; `base` of a service: its declared port.
+    """
 
     services: list[StatusService]
     groups: list[Group] | None
+    offset: Count | None
     gaps: list[Gap]
+
+
+class UpService(TypedDict):
+    """What became of a service.
+
+    `started`: by this call; `pid`: of its server; `run`: pid of its `devports run`; `base`: the
+    declared port; `seconds`: until it was ready; `error`: the code of its error.
+    """
+
+    service: str
+    state: Literal["ready", "failed", "not-started", "stopped"]
+    started: bool
+    url: str | None
+    endpoint: str
+    base: Count
+    pid: Count | None
+    run: Count | None
+    background: bool
+    seconds: Seconds
+    log: str | None
+    error: str | None
+
+
+class UpData(TypedDict):
+    services: list[UpService]
+
+
+class DownService(TypedDict):
+    """What became of the run of a service; `left`: where it runs, if it was not stopped."""
+
+    service: str
+    stopped: bool
+    left: Literal["terminal"] | None
+    seconds: Seconds
+
+
+class DownData(TypedDict):
+    services: list[DownService]
 
 
 class WaitTarget(Answer):
@@ -393,6 +451,49 @@ class WaitTarget(Answer):
 class WaitData(TypedDict):
     until: Literal["ready", "free"]
     targets: list[WaitTarget]
+
+
+class Address(TypedDict):
+    """Where a service is: the port in this checkout, and the declared one (`base`)."""
+
+    host: str
+    port: Port
+    base: Port
+    url: str | None
+    ports: dict[str, Port]
+
+
+class EnvData(TypedDict):
+    offset: Count
+    variables: dict[str, str]
+    services: dict[str, Address]
+
+
+class Assigned(TypedDict):
+    """The ports of a service in one checkout, and the declared one (`base`)."""
+
+    port: Port
+    base: Port
+    ports: dict[str, Port]
+
+
+class Checkout(TypedDict):
+    """A checkout of the project. `here`: devports was called in it."""
+
+    folder: str
+    branch: str | None
+    offset: Count
+    here: bool
+    ports: dict[str, Assigned]
+
+
+class PortsData(TypedDict):
+    """`offset`: of this checkout, null if it has none; `released`: the forgotten folder."""
+
+    offset: Count | None
+    project: str | None
+    checkouts: list[Checkout]
+    released: str | None
 
 
 class DoctorService(TypedDict):

@@ -100,7 +100,7 @@ def report(
         offer: add how many of them can be fixed, and how.
     """
     blocks = [problem_block(problem, reader, output) for problem in problems]
-    tail = [_unseen(facts, output.config), _last_line(problems, output)]
+    tail = [*_stops(facts), _unseen(facts, output.config), _last_line(problems, output)]
     if offer and (fixes := _fixable(problems)):
         tail += labelled("hint", fixes, output)
     gap = "\n\n" if blocks else "\n"
@@ -129,7 +129,7 @@ def screen(
         yield from (_note(problem, reader, config) for problem in noted)
     if problems:
         yield BLANK
-    yield _line("", _unseen(facts, config))
+    yield from (_line("", text) for text in (*_stops(facts), _unseen(facts, config)))
     kind, told = verdict(problems)
     if kind == "good":
         yield Line(kind, (("no problems found", kind), (f" ({told})" if told else "", "")))
@@ -147,6 +147,11 @@ def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     addresses = sum(len(declared.findings) for declared in facts.ports)
     where = plural(addresses, "address", "addresses")
     return f"checked {printable(path)}: {plural(services, 'service')} on {where}"
+
+
+def _stops(facts: Facts) -> tuple[str, ...]:
+    """Return where it is recorded what devports has stopped."""
+    return (f"what devports has stopped: {printable(facts.stops)}",) if facts.stops else ()
 
 
 def _unseen(facts: Facts, config: str) -> str:

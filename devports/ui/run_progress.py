@@ -47,9 +47,10 @@ def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
 def run_event_text(event: recovery.RunEvent) -> str:
     service = event.service
     match event:
-        case recovery.ServerStarted(endpoint=endpoint, attempt=attempt):
+        case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, base=base):
             again = f", attempt {attempt}" if attempt > 1 else ""
-            return f"starting `{service}` on {endpoint}{again}; {_handoff(event)}"
+            shift = f" ({base} + {endpoint.port - base} in this worktree)" if base else ""
+            return f"starting `{service}` on {endpoint}{shift}{again}; {_handoff(event)}"
         case recovery.ServerReady():
             return _ready(event)
         case recovery.BoundNotListening():

@@ -19,7 +19,7 @@ from devports.ui.processes import (
     user_of,
     verdict_label,
 )
-from devports.ui.text import paint, url_of
+from devports.ui.text import duration, paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from devports.core.model import HiddenSocket, HolderSearch, PortSpec
     from devports.core.verdict import Finding, Verdict
     from devports.errors import DevportsError
-    from devports.records import RunStatus, Stage
+    from devports.records import RunEnd, RunStatus, Stage
     from devports.system.inspect import ListenerGroup
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
@@ -50,12 +50,14 @@ class StatusPort(Frozen):
         stage: how far its run has come with it, empty without a run.
         url: its URL, if its run serves it.
         run: its live or dead run.
+        base: its declared port, if this worktree has another one; else 0.
     """
 
     finding: Finding
     stage: Stage = ""
     url: str = ""
     run: RunStatus | None = None
+    base: int = 0
 
 
 class StatusEntry(Frozen):
@@ -69,6 +71,8 @@ class StatusEntry(Frozen):
         text: the target as typed.
         address: as declared, for a row without an endpoint.
         error: why it could not be inspected.
+        ended: how its last run ended.
+        base: the declared port of a service; else 0.
     """
 
     service: str
@@ -77,6 +81,8 @@ class StatusEntry(Frozen):
     text: str = ""
     address: str = ""
     error: DevportsError | None = None
+    ended: RunEnd | None = None
+    base: int = 0
 
     @property
     def label(self) -> str:
@@ -105,6 +111,7 @@ class StatusRow(Frozen):
         mark: what has to differ for the line to count as changed; seconds do not.
         title: of its group, if it is in one.
         root: the folder that the table is about, as it is in the cells.
+        base: the declared port, if this worktree has another one.
     """
 
     cells: tuple[str, ...]
@@ -113,6 +120,7 @@ class StatusRow(Frozen):
     mark: tuple[str, ...] = ()
     title: str = ""
     root: str = ""
+    base: str = ""
 
     @property
     def url(self) -> str:
@@ -154,12 +162,14 @@ def rows_of(
 def _row(
     entry: StatusEntry, place: StatusPort, reader: DisplayContext, *, asked: bool
 ) -> StatusRow:
-    word, style = state(place, entry.role, asked=asked)
+    end = entry.ended if place is entry.places[0] else None
+    word, style = state(place, entry.role, end, reader.now, asked=asked)
     names = (entry.label, str(place.finding.endpoint))
     people = _holder_cells(place.finding.holding, reader)
     cells = (*_padded(*names, word, *people)[:URL], printable(place.url))
-    mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
-    return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
+    mark = (*names, type(place.finding.verdict).__name__, place.stage, str(end), *people[:2])
+    base = str(place.base or "")
+    return StatusRow(cells, style, first=place is entry.places[0], mark=mark, base=base)
 
 
 def _broken(entry: StatusEntry) -> StatusRow:
@@ -179,11 +189,19 @@ STAGES: dict[Stage, State] = {
 }
 
 
-def state(place: StatusPort, role: Role, *, asked: bool) -> State:
-    """Return the state of an endpoint, and its style."""
+def state(
+    place: StatusPort, role: Role, end: RunEnd | None = None, now: float = 0.0, *, asked: bool
+) -> State:
+    """Return the state of an endpoint, and its style.
+
+    `end` is how the last run ended, for the first endpoint of its service; that it was stopped is
+    nothing to report. `now` is in seconds since the epoch.
+    """
     verdict = place.finding.verdict
     if place.stage:
         return STAGES[place.stage]
+    if end is not None and end.reason != "stopped" and is_bindable(verdict):
+        return f"ended (exit {end.code}), {duration(now - end.time)} ago", "note"
     if isinstance(verdict, Held) and role != "wanted" and verdict.listens:
         return "listening", "good" if role == "watched" else None
     if role == "watched" and isinstance(verdict, Free):
@@ -242,11 +260,14 @@ GAP = "  "
 
 
 def plain(rows: Sequence[StatusRow], output: OutputStyle) -> list[str]:
-    """Return columns for a pipe; empty cells are shown as ``-``. Titles become a column."""
-    named = any(row.title for row in rows)
-    heads: tuple[str, ...] = (*COLUMNS, "project") if named else COLUMNS
-    words = [(*row.cells, row.title) if named else row.cells for row in rows]
-    lines = [heads, *(tuple(cell or "-" for cell in line) for line in words)]
+    """Return columns for a pipe; empty cells are shown as ``-``.
+
+    Titles become a column, and declared ports too where a worktree has others.
+    """
+    more = {"project": [row.title for row in rows], "base": [row.base for row in rows]}
+    more = {head: cells for head, cells in more.items() if any(cells)}
+    words = [(*row.cells, *last) for row, *last in zip(rows, *more.values(), strict=True)]
+    lines = [(*COLUMNS, *more), *(tuple(cell or "-" for cell in line) for line in words)]
     widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
     styles = [None, *(row.style for row in rows)]
     return [_joined(*line, widths, output) for line in zip(lines, styles, strict=True)]

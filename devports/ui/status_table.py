@@ -41,16 +41,16 @@ if TYPE_CHECKING:
     Cells: TypeAlias = Mapping[str, Text]
 
 ESSENTIAL = ("service", "endpoint", "state", "holder")
-OPTIONAL = ("user", "url", "up", "folder")
+OPTIONAL = ("base", "user", "url", "up", "folder")
 """Columns that are shown if they fit, the most useful first."""
-ORDER = (*ESSENTIAL, "up", "user", "folder", "url")
+ORDER = ("service", "endpoint", "base", "state", "holder", "up", "user", "folder", "url")
 HEAD = {column: Text(column) for column in ORDER}
 MIN_WIDTHS = {"state": 10, "holder": 14, "folder": 14}
 """Columns that may be narrower than their longest cell, and their minimum width."""
 COUNT_FROM = 5
 """Number of rows from which on a last line counts them."""
-TIME_LEFT = re.compile(r",? \d+ \w+$")
-"""The end of a state that lasts for a while: `free, lingering 43 s`."""
+TIME_LEFT = re.compile(r",? (less than )?\d+ \w+( ago)?$")
+"""The end of a state that lasts for a while, or since a time: `free, lingering 43 s`."""
 SEVERITY = ("error", "note", "good", None)
 """The order in which they are counted."""
 
@@ -86,6 +86,7 @@ def cells_of(row: StatusRow, encoding: str, *, links: bool) -> Cells:
     cells = {
         "service": Text(name),
         "endpoint": Text.assemble((host + colon, "faint"), port),
+        "base": Text(row.base, "faint"),
         "state": Text(state, row.style or ""),
         "holder": Text.assemble((holder, "strong"), " " * bool(pid), pid),
         "up": Text(uptime, "faint"),
@@ -175,7 +176,7 @@ def _stacked(rows: Sequence[tuple[StatusRow, Cells]], width: int) -> Iterator[Ha
         state = cells["state"] if cells["state"].cell_len > width else unbroken(cells["state"])
         named = [cell for cell in (cells["service"], cells["endpoint"], state) if cell]
         yield Hanging("", Text(f"{BLANK} ").join(named))
-        if more := [cells[column] for column in ORDER[3:] if cells[column]]:
+        if more := [cells[column] for column in ORDER[4:] if cells[column]]:
             yield Hanging("", Text.assemble((", ", "faint")).join(more), indent=GAP)
 
 

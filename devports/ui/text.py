@@ -111,6 +111,13 @@ def aligned(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"{pad(key, width)}  {value}".rstrip() for key, value in pairs)
 
 
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of text as lines, each column as wide as its longest cell."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(map(pad, row, widths)).rstrip(" ")
+
+
 def hang_of(line: str) -> int:
     """Return the column where the value of a `key  value` line begins; else its indent."""
     indent = len(line) - len(line.lstrip(" "))

@@ -34,14 +34,18 @@ DATA = {
     "check": json_types.CheckData,
     "free": json_types.FreeData,
     "status": json_types.StatusData,
+    "up": json_types.UpData,
+    "down": json_types.DownData,
     "wait": json_types.WaitData,
+    "env": json_types.EnvData,
+    "ports": json_types.PortsData,
     "doctor": json_types.DoctorData,
     "init": json_types.InitData,
     "validate": json_types.ValidateData,
     "vscode": json_types.VscodeData,
 }
 """The data of each command; an empty object where the command ended before there was any."""
-WITHOUT = ("run", "schema", "completion")
+WITHOUT = ("run", "logs", "exec", "schema", "completion")
 """Commands that print no document, but are named in the one that refuses `--json` to them."""
 
 PLAIN: dict[object, Schema] = {

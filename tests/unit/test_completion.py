@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ALL = "run free check status wait doctor init vscode validate schema completion".split()
+TARGETED = "run up down logs free check status wait env exec ports".split()
+ALL = [*TARGETED, *"doctor init vscode validate schema completion".split()]
 
 
 def services(path: str | None) -> Sequence[Named]:

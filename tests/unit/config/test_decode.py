@@ -320,7 +320,7 @@ def test_what_is_fine(keys: dict[str, Any]):
 
 
 def test_the_specification_and_the_services_have_the_same_keys():
-    assert set(keys.SERVICE) == set(Service.__match_args__) - {"name"}
+    assert set(keys.SERVICE) == set(Service.__match_args__) - {"name", "base"}
     inner = {name: set(key.keys) for name, key in keys.SERVICE.items() if key.keys}
     expected = {"ready": set(Ready.__match_args__), "vscode": set(EditorTasks.__match_args__)}
     assert inner == expected

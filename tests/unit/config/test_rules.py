@@ -67,6 +67,45 @@ def test_a_further_port_counts_like_the_first():
     ]
 
 
+NO_ROOM = "port 65001 leaves no room for the ports of other worktrees; "
+NO_ROOM += "with `port_per` the maximum is 65000"
+WORKTREE = {"port_per": "worktree", "command": "x {offset}"}
+
+
+@pytest.mark.parametrize(
+    ("data", "reasons"),
+    [
+        pytest.param(service(**WORKTREE, port=65000), [], id="the last port with room"),
+        pytest.param(
+            service(**WORKTREE, port=65001),
+            [NO_ROOM], id="a port without room",
+        ),
+        pytest.param(
+            service(**WORKTREE, ports={"debug": 65001}, vscode={"debug": "debugpy"}), [],
+            id="the debugger's port is not shifted",
+        ),
+        pytest.param(
+            service(command="x {offset}"),
+            ['`{offset}` has a value only with `port_per = "worktree"`'],
+            id="an offset without meaning",
+        ),
+        pytest.param(
+            {"defaults": {"port_per": "worktree"}, "services": {
+                "web": {"port": 8000, "command": "x {offset}"}, "db": {"port": 65432}}},
+            [], id="a default is for services with a command",
+        ),
+        pytest.param(
+            {"services": {"web": {"port": 8000, "command": "x {offset}"},
+                          "db": {"port": 5432, "port_per": "worktree"}}},
+            [], id="a service without a command may say it itself",
+        ),
+    ],
+)  # fmt: skip
+def test_ports_for_each_worktree(data: dict[str, Any], reasons: list[str]):
+    assert [problem.reason for problem in (problems(data) if reasons else ())] == reasons
+    assert isinstance(parse(data), Config) is not bool(reasons)
+
+
 def test_two_wrong_ports_are_not_the_same_port():
     found = problems({"services": {"a": {"port": 0}, "b": {"ports": {"x": 0}, "port": 1}}})
     assert [problem.path[1:] for problem in found] == [("a", "port"), ("b", "ports", "x")]

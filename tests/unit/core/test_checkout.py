@@ -96,6 +96,12 @@ def test_a_run_without_git_is_ours_in_its_own_folder(
     assert elsewhere_from(home, worktree_of)(process(), run("/srv")) == expected
 
 
+def test_a_run_whose_folder_was_removed_is_nobody_elses() -> None:
+    elsewhere = elsewhere_from("/srv2", worktree_of, lambda folder: folder != "/srv")
+    assert elsewhere(process(), run("/srv")) is None
+    assert elsewhere(process(), run("/srv3")) is not None
+
+
 def test_a_run_in_the_root_folder_is_ours_everywhere() -> None:
     assert elsewhere_from("/srv", worktree_of)(process(), run("/")) is None
 

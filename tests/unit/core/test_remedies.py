@@ -34,6 +34,7 @@ from devports.core.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devports.core.holder_kind import Relation
     from devports.core.model import Platform
     from devports.core.verdict import Verdict
 
@@ -377,6 +378,28 @@ def test_what_yes_does_not_cover_is_in_no_command_that_ends_it_from_here(
     )
     found = remedies(VERDICTS["held"], case)
     assert commands(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("relation", "shared", "advised"),
+    [
+        pytest.param("sibling", True, True, id="one port for all checkouts"),
+        pytest.param("sibling", False, False, id="each has its own already"),
+        pytest.param("project", True, False, id="another project"),
+    ],
+)
+def test_a_port_for_every_checkout_is_advised(relation: Relation, shared: bool, advised: bool):
+    case = RemedyContext(
+        HERE,
+        HOLDINGS["two processes"],
+        "linux",
+        "backend",
+        viewer=VIEWER,
+        elsewhere_of=lambda _, __: AWAY.replace(relation=relation, run=THEIR_RUN),
+        shared=shared,
+    )
+    titles = [remedy.title for remedy in remedies(VERDICTS["held"], case)]
+    assert any('`port_per = "worktree"`' in title for title in titles) is advised
 
 
 def test_another_projects_plain_server_may_be_ended_by_whoever_means_it() -> None:

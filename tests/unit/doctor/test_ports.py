@@ -144,6 +144,14 @@ def test_a_devports_run_on_the_port_is_told_apart(look_up: object, words: list[s
     ] * len(words)
 
 
+def test_a_run_whose_folder_was_removed_is_named_with_its_port() -> None:
+    gone = RunFacts("web", "/srv/gone", BACKEND.spec, "serving", process=RUN, gone=True)
+    problem = only(facts(runs=(gone,)))
+    assert (problem.code, problem.severity) == ("folder-gone", "warning")
+    assert text_of(problem.remedies[0].command) == f"devports free {BACKEND.spec}"
+    assert not examine(facts(runs=(gone.replace(process=None), gone.replace(gone=False))))
+
+
 def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None:
     run = RunInfo(RUN.key, "backend", "/srv/shop-feat")
     sibling = OtherCheckout("sibling", Place("/srv/shop-feat", "feat"), Place("/srv/shop"), run)
@@ -152,7 +160,8 @@ def test_a_run_of_another_checkout_is_told_from_one_of_another_project() -> None
         facts(port, find_run=run_of("/srv/shop-feat"), elsewhere_of=lambda _, __: sibling)
     )
     assert problem.why.startswith("the checkout in /srv/shop-feat runs it")
-    advised = [text_of(remedy.command) for remedy in problem.remedies]
+    assert 'set `port_per = "worktree"` in `[services.backend]`' in problem.remedies[0].title
+    advised = [text_of(remedy.command) for remedy in problem.remedies[1:]]
     assert advised[0] == "devports run backend --on-conflict next"
     assert not any("kill" in command for command in advised)
     assert problem.fix == FreePort((BACKEND.spec,), "backend", BACKEND.stop_timeout)

@@ -8,7 +8,7 @@ from devports.core.holder_kind import CurrentUser
 from devports.core.model import Endpoint, HolderSearch
 from devports.core.service import Service
 from devports.core.verdict import Finding, Free, LingeringConnections, OutgoingConnection
-from devports.doctor.facts import Command, Facts
+from devports.doctor.facts import Checkouts, Command, EnvLine, Facts
 from devports.doctor.setup_rules import examine
 from devports.system.programs import Environment, Program
 from tests.unit.doctor.samples import (
@@ -27,6 +27,47 @@ from tests.unit.doctor.samples import (
 
 def command(**more: object) -> Command:
     return Command(BACKEND, "uvicorn", BACKEND.cwd, searched="/usr/bin").replace(**more)
+
+
+OTHERS = Checkouts(linked=True, others=("/srv/shop",))
+
+
+@pytest.mark.parametrize(
+    ("service", "checkouts", "expected"),
+    [
+        pytest.param(BACKEND, OTHERS, [("worktrees-share-a-port", "warning")], id="in a worktree"),
+        pytest.param(
+            BACKEND,
+            OTHERS.replace(linked=False),
+            [("worktrees-share-a-port", "note")],
+            id="in the main checkout",
+        ),
+        pytest.param(BACKEND, Checkouts(), [], id="the only checkout"),
+        pytest.param(BACKEND.replace(port_per="worktree"), OTHERS, [], id="each has its own"),
+        pytest.param(DB, OTHERS, [], id="a port that is only watched"),
+        pytest.param(
+            BACKEND.replace(port_per="worktree"),
+            OTHERS.replace(twice=((8000, "/srv/blog"),)),
+            [("assigned-to-two", "warning")],
+            id="a port of the file is assigned to another checkout",
+        ),
+        pytest.param(
+            BACKEND.replace(port_per="worktree"),
+            OTHERS.replace(
+                lines=(
+                    EnvLine("backend", "/srv/feat/.env", 2, "PORT", 8000, 8001),
+                    EnvLine("backend", "/srv/feat/.env", 3, "API", 8000, 8001),
+                )
+            ),
+            [("base-in-env-file", "warning"), ("base-in-env-file", "note")],
+            id="an env file names the port of another checkout",
+        ),
+    ],
+)
+def test_several_checkouts(
+    service: Service, checkouts: Checkouts, expected: list[tuple[str, str]]
+) -> None:
+    assert codes(facts(declared(Free(), service), checkouts=checkouts)) == expected
 
 
 COMMANDS = [

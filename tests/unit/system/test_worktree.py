@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.checkout import Worktree
-from devports.system.project import worktree_of
+from devports.system.project import checkouts_of, worktree_of
 from tests.harness import checkouts
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_GIT
 from tests.harness.checkouts import cloned, git, linked
@@ -132,6 +132,23 @@ def test_a_submodule_that_nothing_is_around_is_itself(repository: Path):
     git_folder.parent.mkdir()
     git(repository, "init", "-q", "--separate-git-dir", git_folder)
     assert found_at(repository).root == str(repository)
+
+
+@NEEDS_GIT
+def test_a_folder_that_was_removed_is_in_no_checkout(repository: Path):
+    assert worktree_of(str(repository / "gone")) is None
+    assert worktree_of(f"{repository} (deleted)") is None
+
+
+@NEEDS_GIT
+def test_the_other_checkouts_are_those_that_git_lists(repository: Path):
+    one, two = repository.parent / "one", repository.parent / "two"
+    linked(repository, one, "one")
+    linked(repository, two, "two")
+    shutil.rmtree(two)
+    assert checkouts_of(str(repository)) == (str(one),)
+    assert checkouts_of(str(one)) == (str(repository),)
+    assert checkouts_of(str(repository.parent)) == ()
 
 
 @NEEDS_GIT

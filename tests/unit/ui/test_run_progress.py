@@ -49,6 +49,7 @@ FAMILY.says(
     event_line,
     {
         "the first start": ServerStarted("web", HERE, 1, "beside"),
+        "one in a worktree": ServerStarted("web", HERE, 1, "beside", base=7999),
         "a later one, which inherits the socket": ServerStarted("web", HERE, 2, "fd", "--fd 7"),
         "one whose bind is answered": ServerStarted("web", HERE, 1, "hook"),
         "one that can have no hold beside it": ServerStarted("web", HERE, 1, "bare"),

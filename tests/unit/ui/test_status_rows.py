@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import HiddenSocket, HolderSearch
+from devports.records import RunEnd
 from devports.ui.status_rows import (
     Section,
     StatusEntry,
@@ -125,6 +126,22 @@ def test_a_run_of_ours_in_a_word(stage: Stage, told: tuple[str, str]) -> None:
     assert state(StatusPort(s.HELD, stage), "wanted", asked=True) == told
 
 
+END = RunEnd(s.ANN.now - 120, 3, "crashed")
+
+
+@pytest.mark.parametrize(
+    ("place", "end", "word"),
+    [
+        pytest.param(StatusPort(s.FREE), END, "ended (exit 3), 2 min ago", id="it crashed"),
+        pytest.param(StatusPort(s.FREE), END.replace(reason="stopped"), "free", id="it was ended"),
+        pytest.param(StatusPort(s.HELD), END, "in use", id="another has the port now"),
+        pytest.param(StatusPort(s.HELD, "left-behind"), END, "orphaned", id="an older one lives"),
+    ],
+)
+def test_how_the_last_run_ended(place: StatusPort, end: RunEnd, word: str) -> None:
+    assert state(place, "wanted", end, s.ANN.now, asked=True)[0] == word
+
+
 def test_verdicts_are_coloured_and_nothing_moves() -> None:
     coloured = shown(colour=True)
     assert "\x1b[32mserving\x1b[0m" in coloured
@@ -144,6 +161,13 @@ def test_on_a_pipe_the_group_is_a_column() -> None:
         "system services",
     ]
     assert "~/shop/web" in lines[1]
+
+
+def test_the_declared_port_is_a_column_where_a_worktree_has_another_one() -> None:
+    moved, fixed = (StatusEntry(name, (StatusPort(s.FREE),)) for name in ("web", "db"))
+    moved = moved.replace(places=(StatusPort(s.FREE, base=7999),))
+    lines = shown(entries=[moved, fixed]).split("\n")
+    assert [line.rpartition("  ")[2] for line in lines] == ["base", "7999", "-"]
 
 
 def test_no_services_is_an_empty_table() -> None:

@@ -176,6 +176,16 @@ def test_long_addresses_are_whole() -> None:
         assert {"a-long-service-name", f"[{address}]:8000", "in", "use"} <= set(words)
 
 
+def test_a_declared_port_follows_the_address() -> None:
+    place = StatusPort(s.FREE, base=7999)
+    text = at(60, Section((StatusEntry("web", (place,)), entry("db", 5432))))
+    assert [line.split()[:4] for line in text.split("\n")] == [
+        ["service", "endpoint", "base", "state"],
+        ["web", "127.0.0.1:8000", "7999", "free"],
+        ["db", "127.0.0.1:5432", "free"],
+    ]
+
+
 def test_columns_stay_straight_below_wide_names() -> None:
     section = Section(
         (entry("a", 8000, held(3, "データ", uid=5, user="bob")), entry("b", 8001, NGINX))

@@ -1,0 +1,134 @@
+"""`devports logs`: the output of the last run of a service in the background."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from devports import exitcodes
+from devports.commands.context import service_of
+from devports.core.hint import hint, own_command
+from devports.errors import DevportsError
+from devports.records import CONTINUED
+from devports.system import clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from devports.commands.context import Context
+    from devports.records import RunRecords
+
+BLOCK = 1 << 16
+LOOK_EVERY = 0.1
+"""Seconds between two looks for new output: a file has no event that every system has."""
+
+
+def logs(context: Context, name: str, *, follow: bool = False, tail: int | None = 100) -> int:
+    """Print the last lines of the log, all for None; follow it until its run ends.
+
+    Raises:
+        DevportsError: there is no log.
+    """
+    config, records = context.config(), context.records()
+    path, run = records.log_path(name, config.root), records.live_run(name, config.root)
+    if run is None and not os.path.exists(path):
+        service_of(config, name)
+        raise no_log(name, "it has not been started by `devports up`")
+    if run is not None and not run.log:
+        raise no_log(name, f"it runs in a terminal (pid {run.key.pid}): its output is there")
+    try:
+        with open_log(path) as file:
+            write(beginning(file, path, tail))
+            if follow:
+                follow_log(file, path, records, name, config.root)
+    except BrokenPipeError:  # `| head` has read enough
+        pass
+    return exitcodes.OK
+
+
+def no_log(name: str, why: str) -> DevportsError:
+    start = hint("to start it in the background, run ", own_command("up", name))
+    return DevportsError(
+        "no-log",
+        f"`{name}` has no log: {why}",
+        hints=(start,) if "terminal" not in why else (),
+        service=name,
+        exit_code=exitcodes.NO,
+    )
+
+
+def open_log(path: str) -> BinaryIO:
+    """Open a log, which is not followed if it is a link.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb")
+
+
+def beginning(file: BinaryIO, path: str, tail: int | None) -> bytes:
+    """Return the last lines of a log, and of the one before if that is of the same run."""
+    if tail is not None:
+        text = last_lines(file, tail)
+        missing = tail - text.count(b"\n")
+    else:
+        text, missing = file.read(), None
+    if not text.startswith(CONTINUED) or missing == 0:
+        return text
+    try:
+        with open_log(f"{path}.1") as before:
+            first = before.read() if missing is None else last_lines(before, missing + 1)
+    except OSError:
+        return text
+    return first + text.partition(b"\n")[2]
+
+
+def last_lines(file: BinaryIO, count: int) -> bytes:
+    """Return the last `count` lines, and leave the file at its end."""
+    at = end = file.seek(0, os.SEEK_END)
+    text = b""
+    while at and text.count(b"\n") <= count:
+        at = max(at - BLOCK, 0)
+        file.seek(at)
+        text = file.read(min(BLOCK, end - at)) + text
+        end = at
+    file.seek(0, os.SEEK_END)
+    lines = text.splitlines(keepends=True)
+    return b"".join(lines[-count:]) if count else b""
+
+
+def follow_log(file: BinaryIO, path: str, records: RunRecords, name: str, project: str) -> None:
+    """Write what is appended until the run has ended, in the next file too."""
+    while True:
+        live = records.live_run(name, project) is not None
+        write(file.read())
+        if (fresh := replaced(file, path)) is not None:
+            write(file.read())
+            file.close()
+            file = fresh
+        elif not live:
+            return
+        else:
+            clock.pause(LOOK_EVERY)
+
+
+def replaced(file: BinaryIO, path: str) -> BinaryIO | None:
+    """Return the log that has been begun instead of this one; None if there is none."""
+    try:
+        if os.path.sameopenfile(file.fileno(), (fresh := open_log(path)).fileno()):
+            fresh.close()
+            return None
+    except OSError:
+        return None
+    return fresh
+
+
+def write(data: bytes) -> None:
+    """Write bytes as they are.
+
+    Raises:
+        BrokenPipeError: the reader is closed.
+    """
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
