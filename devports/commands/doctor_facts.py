@@ -59,7 +59,7 @@ from devports.system.linux import reserved
 from devports.system.project import worktree_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
-from devports.vscode.tasks import FILES
+from devports.vscode.tasks import FILES, Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ def editor_facts(config: Config, platform: Platform) -> Editor:
 
 def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
     try:
-        changes = plan(config, template_of(config.root), tasks, launch).files
+        changes = plan((Part("", config),), template_of(config.root), tasks, launch).files
     except BrokenFileError:  # the lint reports where
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]

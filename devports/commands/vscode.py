@@ -14,7 +14,7 @@ from devports.config.load import OWN, SHARED, find
 from devports.errors import DevportsError
 from devports.system import files
 from devports.vscode.merge import BrokenFileError, Plan, plan
-from devports.vscode.tasks import FILES, FOLDER, Template
+from devports.vscode.tasks import FILES, FOLDER, Part, Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     from devports.ui.reports import changes, next_in_vscode, summary
 
     for note in plan.notes:
-        screen.err(block("warning", note.message, screen.output_style("stderr"), hints=note.hints))
+        screen.err(block(note.label, note.message, screen.output_style("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
@@ -99,7 +99,7 @@ def planned(config: Config, folder: Folder | None) -> Plan:
         DevportsError: a file or the template cannot be used.
     """
     tasks, launch = (folder.read(name) if folder else None for name in FILES)
-    return plan(config, template_of(config.root), tasks, launch)
+    return plan((Part("", config),), template_of(config.root), tasks, launch)
 
 
 def template_of(root: str) -> Template:
