@@ -210,10 +210,10 @@ _FIRST_INDENT = re.compile(
     rf"[\[{{][ \t]*(?://[^\r\n]*|{_INLINE}[ \t]*)?(?:\r\n|\n|\r)([ \t]+)(?=[^ \t\r\n])"
 )
 _BLANKS = re.compile(r"[ \t]*")
-_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?(?=[ \t]*(?:[\r\n]|\Z))")
-"""Comments up to the end of the line."""
+_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?[ \t]*(?=[\r\n]|\Z)")
+"""Comments and blanks up to the end of the line."""
 _COMMENT = re.compile(COMMENT)
-_TO_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+_TO_LINE_END = re.compile(r"[ \t]*(\r\n|\n|\r)")
 
 
 class Style(Frozen):
@@ -376,8 +376,9 @@ def _cut(text: str, start: int, end: int) -> str:
     begin = _line_start(text, start)
     alone = not text[begin:start].strip(" \t")
     rest = _TO_LINE_END.match(text, end)
-    if alone and rest and begin:
-        return text[:begin] + text[rest.end() :]
+    if alone and rest and begin:  # with the line end before it, which came with it
+        before = begin - (2 if text[begin - 2 : begin] == "\r\n" else 1)
+        return text[:before] + text[rest.start(1) :]
     if alone and begin:  # a comment behind it takes its place
         return text[:start] + text[end:].lstrip(" \t")
     return text[:start].rstrip(" \t") + text[end:]
@@ -391,7 +392,7 @@ def _comma_after(text: str, at: int) -> int | None:
 
 
 def _line_rest(text: str, at: int) -> int:
-    """Return the end of the comments after `at` on its line, if only comments follow."""
+    """Return the end of the line after `at`, if only comments and blanks follow."""
     match = _REST_OF_LINE.match(text, at)
     return match.end() if match else at
 

@@ -16,6 +16,7 @@ share its files: their tasks run in their own folders.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import lru_cache
 
 from devports.core.jsonc import JsoncError, find, inside, parse, plain
 from devports.core.model import DEBUGGER_PORT
@@ -505,8 +506,11 @@ def in_order(services: Sequence[Service]) -> list[Service]:
     return done
 
 
+@lru_cache(maxsize=8)
 def template_entries(template: Template, key: str) -> tuple[Json, ...]:
     """Return the entries of one list of a template: `tasks`, or one of those of launch.json.
+
+    They are read once, and never changed.
 
     Raises:
         DevportsError: the template is invalid; every problem names its file.
