@@ -142,11 +142,14 @@ def resolve_service(
     from devports.core.hint import hint, own_command  # for an error
 
     if name is not None or not words:
+        from devports.config.load import find_below  # for an error
+
         try:
             service = service_named(context.config(), name)
         except DevportsError as error:
             without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
+            missing = missing and not find_below(current_folder())
             if missing:
                 error.hints = (hint("to create one, run ", own_command("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):

@@ -26,6 +26,7 @@ from devports.vscode.tasks import (
     GeneratedEntry,
     Role,
     Workspace,
+    folders_of,
     generate_launch,
     generate_tasks,
     is_former,
@@ -198,7 +199,7 @@ def plan(parts: Sequence[Part], template: Template, tasks: str | None, launch: s
     renamed = _renamed_services(space, wanted)
     first = _planned_tasks(tasks, template, wanted, _task_kind(template, space, renamed), space)
     wish = generate_launch(space, template)
-    goal = _goal(wish, tasks or "", first, space, renamed, template)
+    goal = _goal(wish, first, space, renamed, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
     gone = [*_dangling_needs(first.text, goal), *_removed(TASKS, goal.gone)]
@@ -211,13 +212,18 @@ def plan(parts: Sequence[Part], template: Template, tasks: str | None, launch: s
 def _workspace(parts: Sequence[Part], tasks: str, launch: str) -> Workspace:
     """Return the parts with the entries that exist; none of a file that cannot be read."""
     folders = frozenset(part.folder for part in parts)
-    found = {str(each.get("label")): role_of(each) for each in _readable(tasks, "tasks")
-             if is_generated(each)}  # fmt: skip
-    space = Workspace(tuple(parts), {label: role.within(folders) for label, role in found.items()})
+    found = [each for each in _readable(tasks, "tasks") if is_generated(each)]
+    present = {str(each.get("label")): role_of(each).within(folders) for each in found}
+    space = Workspace(tuple(parts), present, former=any(map(is_former, found)))
     kept = {label for label, role in space.kept.items() if role.debugs}
     debugs = (each for each in _readable(launch, LISTS[0]) if is_marked(each))
     names = (str(each.get("name")) for each in debugs if each.get("preLaunchTask") in kept)
     return space.replace(debugs=tuple(names))
+
+
+def folders_in(text: str) -> tuple[str, ...]:
+    """Return the folders below whose tasks a tasks.json has; none of an unreadable one."""
+    return folders_of(_readable(text, "tasks"))
 
 
 def _readable(text: str, key: str) -> list[Json]:
@@ -460,14 +466,9 @@ def task_path(task: Mapping[str, object], system: str, root: str, path: str) -> 
 
 
 def _goal(
-    wish: Launch,
-    before: str,
-    merged: Merged,
-    space: Workspace,
-    renamed: Renamed,
-    template: Template,
+    wish: Launch, merged: Merged, space: Workspace, renamed: Renamed, template: Template
 ) -> LaunchGoal:
-    """Return the wanted state of launch.json; `before` and `merged`: tasks.json."""
+    """Return the wanted state of launch.json; `merged`: tasks.json."""
     now = _workspace(space.parts, merged.text, "").present
     roles = {
         label: _current_role(role, renamed) for label, role in {**space.present, **now}.items()
@@ -485,7 +486,7 @@ def _goal(
         now=frozenset(now),
         gone={label: role for label, role in space.present.items() if label not in labels},
         renamed=merged.renamed,
-        former=any(is_former(each) for _, each in entries_of(before, "tasks")),
+        former=space.former,
         names=_formerly(template, "configurations", renamed),
     )
 
@@ -636,14 +637,14 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
         return text, roles, {}
     for key in LISTS:
         for piece in goal.wanted[key]:
-            if (path := _made_before(text, key, piece, goal)) is not None:
+            if (path := _made_before(text, key, piece)) is not None:
                 shown = {"presentation": piece.body["presentation"]}
                 text = jsonc.update(text, path, plain(find(parse(text), path)) | shown)
                 roles.add(piece.role)
     return text, roles, dict(_similar(text, goal))
 
 
-def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -> Path | None:
+def _made_before(text: str, key: str, piece: GeneratedEntry) -> Path | None:
     """Return the path of an entry that has exactly the keys and values that were written for it."""
     body = unmarked(piece.body)
     if key == "compounds":

@@ -15,6 +15,7 @@ share its files: their tasks run in their own folders.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import lru_cache
 
@@ -60,12 +61,12 @@ SYSTEMS = ("linux", "osx", "windows")
 EXECUTED = ("command", "args", "options", *SYSTEMS)
 """Keys of a task that reach a shell: only the restricted name of a service may stand in them."""
 WORKSPACE = "${workspaceFolder}"
-ENVIRONMENT = f"{WORKSPACE}/.venv", f"{WORKSPACE}\\.venv"
+ENVIRONMENT = re.compile(r"\$\{workspaceFolder\}(?P<sign>[/\\])\.venv(?P<rest>[^:;]*[:;])")
 """The environment of the project in the PATH of a task, with the separators of both systems."""
 BUILD: Json = {"kind": "build", "isDefault": True}
 """The `group` of the task that VS Code starts by Ctrl+Shift+B."""
 
-_PATH = {"options": ({"env": {"PATH": f"{ENVIRONMENT[0]}/bin:${{env:PATH}}"}},)}
+_PATH = {"options": ({"env": {"PATH": f"{WORKSPACE}/.venv/bin:${{env:PATH}}"}},)}
 FORMER: Mapping[str, Any] = {
     "linux": _PATH,
     "osx": _PATH,
@@ -142,12 +143,10 @@ class Part(Frozen):
     Attributes:
         folder: of the file, relative to the workspace folder, with `/`; empty for that itself.
         config: None where it cannot be read: its entries stay as they are.
-        environment: the folder with the nearest `.venv`, relative likewise.
     """
 
     folder: str
     config: Config | None
-    environment: str = ""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -163,11 +162,13 @@ class Workspace(Frozen):
         parts: in the order of their tasks.
         present: the generated tasks that exist, by label; those of an unreadable part stay.
         debugs: names of the launch configurations of tasks that stay as they are.
+        former: whether the tasks were generated before launch configurations got their mark.
     """
 
     parts: tuple[Part, ...]
     present: Mapping[str, Role] = {}
     debugs: tuple[str, ...] = ()
+    former: bool = False
 
     def owns(self, role: Role) -> bool:
         """Return whether a readable part decides about an entry; one of no service is of all."""
@@ -236,6 +237,12 @@ def _program(command: object) -> tuple[list[str], int | None]:
     return words, next((i for i, name in enumerate(names) if name in PROGRAM), None)
 
 
+def folders_of(tasks: Iterable[Json]) -> tuple[str, ...]:
+    """Return the folders below the workspace folder in which generated tasks run."""
+    folders = dict.fromkeys(role_of(task).folder for task in tasks if is_generated(task))
+    return tuple(f for f in folders if f and not {"", ".", ".."} & {*f.split("/")})
+
+
 def with_program(body: Json, present: Json) -> Json:
     """Return the body of a task that exists, with the program that the file has: `uv run devports`.
 
@@ -292,8 +299,12 @@ def generate_tasks(space: Workspace, template: Template) -> tuple[GeneratedEntry
     services = {(part.folder, s.name): (part, s) for part in space.parts for s in part.services}
     tasks = []
     for key, body in _filled_entries(found, values, _common(values)):
-        task = _task(body, *services.get(key, (None, None)), values.get(key, {}))
-        tasks += [task] if task else []
+        part, service = services.get(key, (None, None))
+        if part is not None and service is not None:
+            task = _service_task(body, part, service, str(values[key].get("run_task")))
+            tasks += [task] if task else []
+        else:
+            tasks.append(_entry(body, role_of(body)))
     if twin := _duplicate_label([task.name for task in tasks]):
         raise DevportsError(
             "labels-collide",
@@ -343,19 +354,22 @@ def _filled_entries(
                 yield key, filled(entry, own)
 
 
-def _task(
-    body: Json, part: Part | None, service: Service | None, values: Placeholders
-) -> GeneratedEntry | None:
-    """Return a task with its mark and label; None where the service does not support it."""
-    role, label = role_of(body), str(body.get("label", ""))
-    if part is not None and service is not None:
-        if not _is_supported(role, service):
-            return None
-        if role == Role(("run", service.name)):
-            label = str(values["run_task"])
-            body |= {"group": BUILD} if service.vscode.build else {}
-        body, role = _in_folder(body, part), role.replace(folder=part.folder)
-    detail = str(body.get("detail", "")).strip()
+def _service_task(body: Json, part: Part, service: Service, run: str) -> GeneratedEntry | None:
+    """Return a task of a service; None where the service does not support it.
+
+    `run`: the label of the task that runs the service.
+    """
+    role = role_of(body)
+    if not _is_supported(role, service):
+        return None
+    if role == Role(("run", service.name)):
+        body = body | {"label": run} | ({"group": BUILD} if service.vscode.build else {})
+    return _entry(_in_folder(body, part), role.replace(folder=part.folder))
+
+
+def _entry(body: Json, role: Role) -> GeneratedEntry:
+    """Return a task with its mark."""
+    detail, label = str(body.get("detail", "")).strip(), str(body.get("label", ""))
     detail = detail if detail.endswith(MARK) else f"{detail} {MARK}".strip()
     return GeneratedEntry(role, label, body | {"label": label, "detail": detail})
 
@@ -369,19 +383,24 @@ def _in_folder(body: Json, part: Part) -> Json:
     if isinstance(matcher := body.get("problemMatcher"), dict):
         body |= {"problemMatcher": {"fileLocation": ["relative", here]} | matcher}
     paths = {key: body[key] for key in ("options", *SYSTEMS) if key in body}
-    return body | _with_environment(paths, part.environment)
+    return {**body, **_with_environments(paths, part.folder)}
 
 
-def _with_environment(value: Any, folder: str) -> Any:
-    """Return a value in which the PATH begins with the environment in a folder of the workspace."""
+def _with_environments(value: Any, folder: str) -> Any:
+    """Return a value where each PATH has the environment of a folder, and of those above it.
+
+    The nearest one that exists is used; which one does may differ between machines.
+    """
     if isinstance(value, dict):
-        return {key: _with_environment(each, folder) for key, each in value.items()}
-    if not folder or not isinstance(value, str):
-        return value
-    for environment, sign in zip(ENVIRONMENT, "/\\", strict=True):
-        nearer = sign.join((WORKSPACE, *folder.split("/"), ".venv"))
-        value = value.replace(f"{environment}{sign}", f"{nearer}{sign}")
-    return value
+        return {key: _with_environments(each, folder) for key, each in value.items()}
+
+    def chain(match: re.Match[str]) -> str:
+        sign, rest = match["sign"], match["rest"]
+        parts = folder.split("/")
+        above = (sign.join((*parts[:number], "")) for number in range(len(parts), -1, -1))
+        return "".join(f"{WORKSPACE}{sign}{each}.venv{rest}" for each in above)
+
+    return ENVIRONMENT.sub(chain, value) if isinstance(value, str) else value
 
 
 def _duplicate_label(names: Sequence[str]) -> str | None:

@@ -38,7 +38,7 @@ LAUNCH = corpus.texts(corpus.LAUNCH, 3)
 
 def outside(text: str, lists: tuple[str, ...], added: set[str]) -> str:
     """Return a text with a mark for each generated entry, and for each added key of the top."""
-    found, depth, start, key = [], 0, 0, ""
+    found, depth, start, key, key_at = list[str](), 0, 0, "", 0
     pieces, entries = jsonc.pieces(text), False
     for number, (piece, is_comment) in enumerate(pieces):
         found.append(piece)
