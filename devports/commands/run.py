@@ -196,6 +196,16 @@ def service_named(config: Config, name: str | None) -> Service:
     )
 
 
+def holder_text(session: Session | None, ended: Ended) -> str:
+    """Return which process has the port, if that was the end; else empty."""
+    last = session.reserved.last if session is not None else None
+    if session is None or last is None or last.bindable or ended.reason != "port-held":
+        return ""
+    from devports.ui.processes import not_freed_text
+
+    return not_freed_text(deciding_finding(last.findings), session.service.name)
+
+
 def report_end(
     context: Context, news: RunReporter, name: str, session: Session | None, ended: Ended
 ) -> None:
@@ -209,8 +219,9 @@ def report_end(
     context.screen.progress(end_text(name, ended, started=started))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
-    if what := run_progress.meaning(name, ended.replace(ready=ready), started=started):
-        print_vscode_failure(what, context.screen)
+    ended = ended.replace(ready=ready, why=ended.why or holder_text(session, ended))
+    if what := run_progress.meaning(name, ended, started=started):
+        print_vscode_failure(what, context.screen, service=name)
 
 
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:

@@ -92,7 +92,9 @@ def _editor_folder(context: Context, mode: Mode, *, below: bool) -> EditorFolder
     known = folders_in(_tasks_of(cwd))
     if not (below or known) and found:
         if not (context.screen.interactive and mode == "write"):
-            raise config_report.no_config(cwd, find_below(cwd))
+            error = config_report.no_config(cwd, find_below(cwd))
+            error.hints = error.hints[::-1]  # the second one is about this command
+            raise error
         if not _wants(context.screen, found):
             return None
     if not found and not known:

@@ -206,6 +206,18 @@ def read_text(text: str, path: str, shown: str) -> Config:
     return config.replace(services=services)
 
 
+def line_of_service(path: str, name: str) -> int:
+    """Return the line of `[services.NAME]` in a configuration, from 1; 0 if it is not found."""
+    try:
+        raw, _ = _read(path, path)
+        text = _decoded(raw, path)
+    except DevportsError:
+        return 0
+    prefix = ("tool", "devports") if os.path.basename(path) == SHARED else ()
+    where = report.locate(text, report.scan(text), (*prefix, "services", name), value=False)
+    return where.line if where else 0
+
+
 def _shown(path: str, cwd: str) -> str:
     """Return the path relative to `cwd`, if the file is below it."""
     below = os.path.join(cwd, "")

@@ -130,6 +130,7 @@ def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = (
         "config-invalid",
         f"`{shown}` has {_counted(problems)}",
         facts=(*snippets(text, found), *_more(problems)),
+        line=next((where.line for where, _ in found if where), 0),
     )
 
 
@@ -141,6 +142,7 @@ def syntax(
         f"`{shown}` is not valid TOML",
         facts=snippets(text, [(where, short(reason, _WIDTH))]),
         hints=(hint,) if hint else (),
+        line=where.line if where else 0,
     )
 
 
