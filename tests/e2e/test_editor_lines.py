@@ -65,7 +65,10 @@ def test_a_wrong_configuration(project: Project, in_vscode: Command) -> None:
     assert said.startswith("2: `devports.toml` has 1 error: unknown key in `services.web`"), said
     project.write("[services.web]\nport = 1\nprot = 1\n")
     said = failure(in_vscode("run", "web"))
-    assert said == "3: `devports.toml` has 1 error: unknown key; did you mean `port`?", said
+    assert (
+        said
+        == "3: `devports.toml` has 1 error: unknown key in `services.web`; did you mean `port`?"
+    )
     project.write("[services.web]\nport = 1\n = 3\n")
     assert failure(in_vscode("run", "web")).startswith("3: `devports.toml` is not valid TOML")
 
