@@ -25,9 +25,10 @@ from devports.core.verdict import Held, is_bindable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-    from typing import Literal
+    from typing import Any, Literal
 
     from devports.core.model import Holder, Process
+    from devports.core.recovery import EndReason
     from devports.core.verdict import Finding
     from devports.system import Machine
 
@@ -49,11 +50,54 @@ MAX_RECORD = 64 * 1024
 LOCK_WAIT = 1.0
 """Seconds; a process that holds a lock for longer is stopped (Ctrl-Z) and may stay so."""
 STATES = ("starting", "serving", "stopping")
+REASONS: tuple[EndReason, ...] = (
+    "stopped",
+    "exited",
+    "crashed",
+    "declined",
+    "supervised",
+    "not-found",
+)
+"""Of the end of a run; any other one is `failed`."""
+MAX_ENDED = 100
+"""Records of ended runs that are kept."""
+LAST_TIME = 1e11
+"""Seconds since the epoch in a record."""
+JUST_BEFORE = 10.0
+"""Seconds before the start of a run within which an end belongs to the same attempt of a person or
+a script to start several services."""
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
+
+
+class RunEnd(Frozen):
+    """How a run ended; kept in its record until the next start of the service, or `down`.
+
+    Attributes:
+        time: in seconds since the epoch.
+        code: its exit code.
+        reason: `stopped` by a signal, a key or another command; the server `exited` with 0 after it
+            was ready, or `crashed`: exited otherwise; the port was in use, and the answer was no or
+            devports could not ask (`declined`), or its holder is protected, supervised or in a
+            container (`supervised`); command or folder `not-found`; `failed` otherwise.
+        ready: whether the server had been ready.
+    """
+
+    time: float
+    code: int
+    reason: EndReason
+    ready: bool = False
+
+    def fails_dependents(self, begun: float) -> bool:
+        """Return whether a run that began at `begun`, and needs this service, need not wait for it.
+
+        `begun` is in seconds since the epoch. The service was not stopped after it had been ready,
+        and ended at most 10 s before that, or after it. After an older end it may be started again.
+        """
+        return (self.reason != "stopped" or not self.ready) and self.time >= begun - JUST_BEFORE
 
 
 class RunRecord(Frozen):
@@ -67,6 +111,7 @@ class RunRecord(Frozen):
         patience: seconds it may need to stop its server and exit.
         stalled: whether its server, which has been ready, accepts no connections. A key beside the
             state: older versions reject a record with an unknown state.
+        ended: how it ended, None while it lives or if it was killed; beside the state as well.
     """
 
     key: ProcessKey
@@ -79,6 +124,7 @@ class RunRecord(Frozen):
     orphaned: ProcessKey | None = None
     patience: float = 0.0
     stalled: bool = False
+    ended: RunEnd | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -105,20 +151,29 @@ class RunRecords:
 
     def every(self) -> tuple[RunRecord, ...]:
         """Return all records of this boot; unreadable ones are skipped."""
+        boot = self._machine.boot()
+        return tuple(record for record in self._all() if record.boot == boot)
+
+    def _all(self) -> Iterator[RunRecord]:
         try:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
         except OSError:
-            return ()
+            return
         found = (self._read(os.path.join(self.path, name)) for name in names)
-        boot = self._machine.boot()
-        return tuple(record for record in found if record is not None and record.boot == boot)
+        yield from (record for record in found if record is not None)
 
     def live_run(self, service: str, project: str) -> RunRecord | None:
         record = self._read(self._file(service, project))
         return record if record is not None and self.is_live(record) else None
 
+    def last_end(self, service: str, project: str) -> RunEnd | None:
+        """Return how the last run of a service ended, if none was started since, in this boot."""
+        record = self._read(self._file(service, project))
+        return record.ended if record and record.boot == self._machine.boot() else None
+
     def is_live(self, record: RunRecord) -> bool:
-        return record.boot == self._machine.boot() and self._is_running(record.key)
+        here = record.ended is None and record.boot == self._machine.boot()
+        return here and self._is_running(record.key)
 
     def find_run(self) -> Callable[[Process], RunInfo | None]:
         """Return a look-up from a process to the devports run that it is, or was orphaned by."""
@@ -179,12 +234,41 @@ class RunRecords:
             _write(path, record.replace(boot=self._machine.boot()))
 
     def drop(self, record: RunRecord) -> None:
-        """Remove the record of a finished run; the next claim would not believe it anyway."""
+        """Remove the record of a run; the next claim would not believe it anyway."""
         path = self._file(record.service, record.project)
         with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
             now = self._read(path)
             if now is not None and now.key == record.key:
                 os.unlink(path)
+
+    def finish(
+        self, record: RunRecord, code: int, reason: EndReason, *, ready: bool = False
+    ) -> None:
+        """Write how a run ended, see `RunEnd`, unless a live run has the service by now.
+
+        The state of an ended run is `stopping` for older versions, which know no end.
+        """
+        from time import time  # only here
+
+        path = self._file(record.service, record.project)
+        end = RunEnd(time(), code, reason, ready)
+        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
+            now = self._read(path)
+            if now is not None and now.key != record.key and self.is_live(now):
+                return
+            left = self._orphaned_by(now)
+            ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
+            _write(path, ended.replace(boot=self._machine.boot()))
+        self._prune()
+
+    def _prune(self) -> None:
+        """Remove the ends of runs whose folder was removed, and the oldest of too many."""
+        ended = [(record.ended.time, record) for record in self._all() if record.ended]
+        ended.sort(key=lambda each: each[0], reverse=True)
+        there = [record for _, record in ended if os.path.isdir(record.project)][:MAX_ENDED]
+        for _, record in ended:
+            if record not in there:
+                self.drop(record)
 
     def write_stop_note(self, key: ProcessKey, service: str, project: str) -> None:
         """Write which command stops a run: a signal has no sender.
@@ -269,6 +353,7 @@ class RunRecords:
                 orphaned=_key(data["left"]),
                 patience=float(data["patience"]),
                 stalled=bool(data.get("stalled")),
+                ended=_end(data.get("ended")),
             )
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
@@ -289,6 +374,16 @@ def _key(pair: list[int] | None) -> ProcessKey | None:
     return None if pair is None else ProcessKey(int(pair[0]), int(pair[1]))
 
 
+def _end(data: dict[str, Any] | None) -> RunEnd | None:
+    if data is None:
+        return None
+    reason: EndReason = next((known for known in REASONS if known == data["reason"]), "failed")
+    time = float(data["time"])
+    if not 0 < time < LAST_TIME:
+        raise ValueError
+    return RunEnd(time, int(data["code"]), reason, bool(data["ready"]))
+
+
 def _write(path: str, record: RunRecord) -> None:
     import json  # only for a run
 
@@ -306,6 +401,7 @@ def _write(path: str, record: RunRecord) -> None:
         "left": record.orphaned and [record.orphaned.pid, record.orphaned.start],
         "patience": record.patience,
         "stalled": record.stalled,
+        "ended": record.ended and vars(record.ended),
     }
     write_private(path, json.dumps(data))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from devports import exitcodes
 from devports.commands.context import (
     Context,
     Target,
@@ -23,6 +24,7 @@ from devports.core.recovery import (
     RecordFailed,
     ServerReady,
     StoppingServer,
+    end_reason,
 )
 from devports.core.service import (
     Config,
@@ -41,7 +43,7 @@ from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
-from devports.run.takeover import PortClaimedError, register_run
+from devports.run.takeover import PortClaimedError, own_record, register_run
 from devports.ui import run_progress
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
@@ -117,6 +119,9 @@ def run(
     except DevportsError as error:
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
+        if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
+            record = own_record(context.machine, service, config.root)
+            context.records().finish(record, ended.code, end_reason(ended))
     report_end(context, news, service.name, session, ended)
     return ended.code
 

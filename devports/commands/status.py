@@ -383,6 +383,7 @@ def entry_of(
         text=target.text,
         address=str(target.specs[0]),
         error=wanted.error,
+        ended=wanted.run.record.ended if wanted.run else None,
     )
 
 

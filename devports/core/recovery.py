@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     HandoffMode = Literal["fd", "hook", "beside", "bare"]
     Step: TypeAlias = "tuple[State, tuple[Command, ...]]"
     WhyGivenUp = Literal["moved", "port-shared", "not-ready", "retries-exhausted"]
+    EndReason = Literal[
+        "stopped", "exited", "crashed", "declined", "supervised", "not-found", "failed"
+    ]
     WhyReleased = Literal["line", "hook", "socket", "silence"]
 
     RunEvent: TypeAlias = (
@@ -99,6 +102,20 @@ class Ended(Frozen):
     why: str = ""
     ready: bool = False
     in_way: bool = False
+
+
+def end_reason(ended: Ended, *, stopping: bool = False) -> EndReason:
+    """Return the reason to record for an end, see `records.RunEnd`.
+
+    `stopping`: a key has interrupted the server, which then exited.
+    """
+    if stopping or ended.reason == "interrupted":
+        return "stopped"
+    if ended.source == "child":
+        return "exited" if ended.ready and ended.code == exitcodes.OK else "crashed"
+    if ended.reason == "folder-missing":
+        return "not-found"
+    return REASON_OF.get(ended.code, "failed")
 
 
 class PortFreed(Frozen):
@@ -173,6 +190,15 @@ GIVEN_UP: dict[WhyGivenUp, int] = {
     "retries-exhausted": exitcodes.TAKEN_AGAIN,
 }
 """Why a living server is stopped by devports, with the exit code."""
+
+
+REASON_OF: dict[int, EndReason] = {
+    exitcodes.HELD: "declined",
+    exitcodes.PROTECTED: "supervised",
+    exitcodes.NOT_EXECUTABLE: "not-found",
+    exitcodes.NOT_FOUND: "not-found",
+}
+"""The reason of an end, by the code of devports."""
 
 
 def begin(retry: Retry) -> Step:

@@ -32,6 +32,7 @@ from devports.core.recovery import (
     TakePort,
     Taking,
     begin,
+    end_reason,
     is_lost,
     step,
 )
@@ -101,6 +102,7 @@ class Session:
         self.serving: ServingWatcher | None = None
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
+        self._ended: Ended | None = None
         self._moves = job.policy.moves
         self._retry, self._memory = (
             launch.retry,
@@ -124,7 +126,7 @@ class Session:
     # -- the loop
 
     def run(self) -> Ended | None:
-        """Run to the end and clean up; None if the service is to get another port.
+        """Run to the end, clean up and record the end; None if the service is to get another port.
 
         Raises:
             DevportsError: the command cannot be started at all, or the server cannot be stopped.
@@ -132,15 +134,27 @@ class Session:
         with contextlib.ExitStack() as stack:
             stack.callback(self.guard.dismiss)
             stack.enter_context(self.interrupts)
-            stack.callback(self.records.drop, self.launch.record)
+            stack.callback(self._record_end)
             stack.callback(self.handoff.close)
             stack.callback(self.reserved.release)
             stack.callback(self._stop_server)
             stack.callback(self.interrupts.install, deferred=True)
             try:
-                return self._run_states()
+                self._ended = self._run_states()
             except SignalReceived as signalled:
-                return Ended(exitcodes.of_signal(signalled.number), "devports", "interrupted")
+                code = exitcodes.of_signal(signalled.number)
+                self._ended = Ended(code, "devports", "interrupted")
+        return self._ended
+
+    def _record_end(self) -> None:
+        """Record the end; what becomes of a moved or failed session is decided by its caller."""
+        if self._ended is None:
+            self.records.drop(self.launch.record)
+            return
+        ready = self.startup is not None and self.startup.owned is not None
+        self._ended = self._ended.replace(ready=ready)
+        reason = end_reason(self._ended, stopping=self._marked == "stopping")
+        self.records.finish(self.launch.record, self._ended.code, reason, ready=ready)
 
     def _run_states(self) -> Ended | None:
         state, commands = begin(self._retry)

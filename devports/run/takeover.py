@@ -62,9 +62,8 @@ def register_run(
         DevportsError: the service is already running.
         PortPromisedError: `alone`, and a run of another service or project has the port.
     """
-    me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
-    patience = service.stop_timeout + CLEANUP_TIME
-    mine = RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
+    mine = own_record(machine, service, project)
+    me, patience = mine.key, mine.patience
     mark = gone = clock.Deadline(0)
     found, late, told, ending = None, False, False, False
     rival = partial(is_for, machine, alone) if alone else None
@@ -93,6 +92,13 @@ def register_run(
             told = True
             tell(WaitingForPreviousRun(service.name, now.key.pid))
         _wait_for(machine, now, gone.left if stopping else 0.02)
+
+
+def own_record(machine: Machine, service: Service, project: str) -> RunRecord:
+    """Return the record of a run of `service` by this process, which is starting."""
+    me = machine.key(os.getpid()) or ProcessKey(os.getpid(), 0)
+    patience = service.stop_timeout + CLEANUP_TIME
+    return RunRecord(me, service.run_name, project, "starting", service.spec, patience=patience)
 
 
 def is_for(machine: Machine, endpoints: Sequence[Endpoint], other: RunRecord) -> bool:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from devports.detect.model import DetectedService, SkippedService, Source
     from devports.doctor.facts import Facts, Problem
     from devports.errors import DevportsError
-    from devports.records import RunStatus
+    from devports.records import RunEnd, RunStatus
     from devports.system.inspect import ListenerGroup
     from devports.ui import json_types as shape
     from devports.ui.status_rows import Section, StatusEntry, StatusPort
@@ -306,12 +306,24 @@ def status_data(
 
 def _entry(entry: StatusEntry, now: float) -> shape.StatusService:
     run = next((place.run for place in entry.places if place.run is not None), None)
+    if run is not None and run.record.ended is not None:
+        run = None
     return {
         "service": entry.service or None,
         **_answer(entry.text, [place.finding for place in entry.places], now),
         "endpoints": [_shown(place, now) for place in entry.places],
         "run": None if run is None else _run(run),
         "url": next((place.url for place in entry.places if place.url), None),
+        "ended": None if entry.ended is None else _run_end(entry.ended),
+    }
+
+
+def _run_end(end: RunEnd) -> shape.RunEnd:
+    return {
+        "code": end.code,
+        "reason": end.reason,
+        "ready": end.ready,
+        "ended_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end.time)),
     }
 
 

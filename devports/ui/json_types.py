@@ -141,6 +141,19 @@ class Run(TypedDict):
     live: bool
 
 
+class RunEnd(TypedDict):
+    """How the last run of a service ended; kept until its next start, or `down`.
+
+    `reason`: `declined` if the port was in use and not freed; `supervised` if its holder is not to
+    be stopped by devports; `ready`: whether the server had been ready.
+    """
+
+    code: Count
+    reason: Literal["stopped", "exited", "crashed", "declined", "supervised", "not-found", "failed"]
+    ready: bool
+    ended_at: Time
+
+
 class Listener(TypedDict):
     service: str | None
     run: Run | None
@@ -375,6 +388,7 @@ class StatusService(TypedDict):
     endpoints: list[Shown]
     run: Run | None
     url: str | None
+    ended: RunEnd | None
 
 
 class StatusData(TypedDict):

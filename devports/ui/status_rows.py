@@ -19,7 +19,7 @@ from devports.ui.processes import (
     user_of,
     verdict_label,
 )
-from devports.ui.text import paint, url_of
+from devports.ui.text import duration, paint, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from devports.core.model import HiddenSocket, HolderSearch, PortSpec
     from devports.core.verdict import Finding, Verdict
     from devports.errors import DevportsError
-    from devports.records import RunStatus, Stage
+    from devports.records import RunEnd, RunStatus, Stage
     from devports.system.inspect import ListenerGroup
     from devports.ui.processes import DisplayContext
     from devports.ui.text import OutputStyle, Style
@@ -69,6 +69,7 @@ class StatusEntry(Frozen):
         text: the target as typed.
         address: as declared, for a row without an endpoint.
         error: why it could not be inspected.
+        ended: how its last run ended.
     """
 
     service: str
@@ -77,6 +78,7 @@ class StatusEntry(Frozen):
     text: str = ""
     address: str = ""
     error: DevportsError | None = None
+    ended: RunEnd | None = None
 
     @property
     def label(self) -> str:
@@ -154,11 +156,12 @@ def rows_of(
 def _row(
     entry: StatusEntry, place: StatusPort, reader: DisplayContext, *, asked: bool
 ) -> StatusRow:
-    word, style = state(place, entry.role, asked=asked)
+    end = entry.ended if place is entry.places[0] else None
+    word, style = state(place, entry.role, end, reader.now, asked=asked)
     names = (entry.label, str(place.finding.endpoint))
     people = _holder_cells(place.finding.holding, reader)
     cells = (*_padded(*names, word, *people)[:URL], printable(place.url))
-    mark = (*names, type(place.finding.verdict).__name__, place.stage, *people[:2])
+    mark = (*names, type(place.finding.verdict).__name__, place.stage, str(end), *people[:2])
     return StatusRow(cells, style, first=place is entry.places[0], mark=mark)
 
 
@@ -179,11 +182,19 @@ STAGES: dict[Stage, State] = {
 }
 
 
-def state(place: StatusPort, role: Role, *, asked: bool) -> State:
-    """Return the state of an endpoint, and its style."""
+def state(
+    place: StatusPort, role: Role, end: RunEnd | None = None, now: float = 0.0, *, asked: bool
+) -> State:
+    """Return the state of an endpoint, and its style.
+
+    `end` is how the last run ended, for the first endpoint of its service; that it was stopped is
+    nothing to report. `now` is in seconds since the epoch.
+    """
     verdict = place.finding.verdict
     if place.stage:
         return STAGES[place.stage]
+    if end is not None and end.reason != "stopped" and is_bindable(verdict):
+        return f"ended (exit {end.code}), {duration(now - end.time)} ago", "note"
     if isinstance(verdict, Held) and role != "wanted" and verdict.listens:
         return "listening", "good" if role == "watched" else None
     if role == "watched" and isinstance(verdict, Free):

@@ -49,8 +49,8 @@ MIN_WIDTHS = {"state": 10, "holder": 14, "folder": 14}
 """Columns that may be narrower than their longest cell, and their minimum width."""
 COUNT_FROM = 5
 """Number of rows from which on a last line counts them."""
-TIME_LEFT = re.compile(r",? \d+ \w+$")
-"""The end of a state that lasts for a while: `free, lingering 43 s`."""
+TIME_LEFT = re.compile(r",? (less than )?\d+ \w+( ago)?$")
+"""The end of a state that lasts for a while, or since a time: `free, lingering 43 s`."""
 SEVERITY = ("error", "note", "good", None)
 """The order in which they are counted."""
 

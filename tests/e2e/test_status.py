@@ -48,6 +48,22 @@ def row_of(devports: Command, port: int, *words: object) -> dict[str, str]:
     return dict(zip(rows[0], row, strict=True))
 
 
+def test_how_a_run_ended_is_told_until_the_next_start(
+    devports: Command, project: Project, port: int
+) -> None:
+    project.service("web", port, ["sh", "-c", "exit 3"])
+    assert devports("run", "web").code == 3
+    assert row_of(devports, port)["verdict"].startswith("ended (exit 3), ")
+    (web,) = devports("status", "--json").json()["data"]["services"]
+    assert web["run"] is None
+    assert (web["ended"]["code"], web["ended"]["reason"]) == (3, "crashed")
+    project.service("web", port, ["a-command-nobody-has"])
+    assert devports("run", "web").code == 127
+    (web,) = devports("status", "--json").json()["data"]["services"]
+    assert web["ended"]["reason"] == "not-found"
+    assert devports("doctor").text.count("orphaned") == 0
+
+
 def listeners(devports: Command) -> dict[int, dict[str, Any]]:
     """Return every listener of `--all` by its port, each with its group."""
     document = devports("status", "--all", "--json").json()

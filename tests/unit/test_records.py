@@ -16,7 +16,7 @@ from devports.core.model import Endpoint, PortSpec, ProcessKey
 from devports.core.recovery import WaitingForPreviousRun
 from devports.core.service import Service
 from devports.errors import DevportsError
-from devports.records import RunRecord, RunRecords, folder
+from devports.records import RunEnd, RunRecord, RunRecords, folder, run_statuses
 from devports.run import takeover
 from devports.run.takeover import PortClaimedError, register_run
 from devports.system import native
@@ -487,3 +487,130 @@ def test_where_no_word_can_be_left_nothing_is_said(machine: FakeMachine):
     nowhere = RunRecords("/dev/null/devports", machine)
     nowhere.write_stop_note(machine.add(os.getpid()).key, "web", "/p")
     assert nowhere.take_stop_note("web", "/p") == ""
+
+
+def ended(records: RunRecords, machine: FakeMachine, pid: int, project: str) -> RunRecord:
+    """Return the record of a run that has ended with 3, and whose process is still exiting."""
+    mine = records.claim(record_of(machine, pid, project=project))
+    records.finish(mine, 3, "crashed", ready=True)
+    return mine
+
+
+def test_an_ended_run_is_known_by_its_end_and_is_not_live(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
+):
+    project = str(tmp_path)
+    mine = ended(records, machine, 50, project)
+    end = records.last_end("web", project)
+    assert end is not None
+    assert (end.code, end.reason, end.ready) == (3, "crashed", True)
+    assert live(records) == ()
+    assert records.live_run("web", project) is None
+    assert records.find_run()(machine.processes[50]) is None
+    (status,) = run_statuses(records)
+    assert (status.live, status.own, status.orphaned) == (False, (), ())
+    second = records.claim(record_of(machine, 60, project=project))
+    assert second.key != mine.key
+    assert records.last_end("web", project) is None
+
+
+def test_a_version_that_knows_no_end_reads_a_run_that_is_stopping_without_a_server(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
+):
+    ended(records, machine, 50, str(tmp_path))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    with open(path, encoding="ascii") as file:
+        data = json.load(file)
+    assert (data["version"], data["state"], data["server"], data["left"]) == (
+        2,
+        "stopping",
+        None,
+        None,
+    )
+
+
+def test_an_end_is_not_written_over_a_live_run(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
+):
+    other = records.claim(record_of(machine, 50, project=str(tmp_path)))
+    records.finish(record_of(machine, 60, project=str(tmp_path)), 127, "not-found")
+    assert records.live_run("web", str(tmp_path)) == other
+
+
+def test_an_end_keeps_the_orphan_of_a_killed_run(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
+):
+    project, server = str(tmp_path), machine.add(55)
+    killed = records.claim(record_of(machine, 50, project=project))
+    records.mark(killed.replace(server=server.key))
+    machine.end(50)
+    records.finish(record_of(machine, 60, project=project), 90, "declined")
+    assert records.find_run()(server) == RunInfo(server.key, "web", project, orphaned=True)
+    assert records.last_end("web", project) is not None
+
+
+def test_ends_of_another_boot_are_not_told(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path
+):
+    ended(records, machine, 50, str(tmp_path))
+    machine.boot = lambda: "next"  # type: ignore[method-assign]
+    assert records.last_end("web", str(tmp_path)) is None
+
+
+def test_ends_are_removed_with_their_folder_and_the_oldest_of_too_many(
+    records: RunRecords,
+    machine: FakeMachine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("devports.records.MAX_ENDED", 2)
+    folders = [tmp_path / name for name in "abcd"]
+    for folder_ in folders:
+        folder_.mkdir()
+    folders[0].rename(tmp_path / "gone")
+    living = records.claim(record_of(machine, 49, project=str(folders[0])))
+    for number, each in enumerate(map(str, folders[1:])):
+        ended(records, machine, 50 + number, each)
+    ended(records, machine, 60, str(tmp_path / "never there"))
+    left = {record.project for record in records.every()}
+    assert left == {living.project, *map(str, folders[2:])}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param({"time": "soon", "code": 1, "reason": "failed", "ready": 0}, id="no time"),
+        pytest.param({"time": 1e300, "code": 1, "reason": "failed", "ready": 0}, id="no year"),
+        pytest.param([], id="a list"),
+    ],
+)
+def test_a_record_whose_end_cannot_be_read_is_none(
+    records: RunRecords, machine: FakeMachine, tmp_path: Path, end: object
+):
+    ended(records, machine, 50, str(tmp_path))
+    (path,) = [p for p in _files(records) if p.endswith(".json")]
+    with open(path, encoding="ascii") as file:
+        data = json.load(file)
+    with open(path, "w", encoding="ascii") as file:
+        json.dump({**data, "ended": end}, file)
+    assert records.every() == ()
+
+
+END = RunEnd(1000.0, 3, "crashed")
+
+
+@pytest.mark.parametrize(
+    ("end", "begun", "fails"),
+    [
+        pytest.param(END, 900.0, True, id="it crashed after this run began"),
+        pytest.param(END, 1009.0, True, id="it crashed 9 s before"),
+        pytest.param(END, 1011.0, False, id="it crashed 11 s before: it may be started again"),
+        pytest.param(END.replace(reason="stopped"), 1001.0, True, id="stopped, never ready"),
+        pytest.param(END.replace(reason="crashed", ready=True), 1001.0, True, id="crashed later"),
+        pytest.param(
+            END.replace(reason="stopped", ready=True), 1001.0, False, id="ready, then stopped"
+        ),
+    ],
+)
+def test_who_depends_on_an_ended_run_need_not_wait(end: RunEnd, begun: float, fails: bool):
+    assert end.fails_dependents(begun) == fails

@@ -31,6 +31,7 @@ from devports.core.recovery import (
     TakePort,
     Taking,
     begin,
+    end_reason,
     is_lost,
     step,
 )
@@ -330,3 +331,25 @@ def test_what_our_tree_has_of_the_port(seen: PortOwnership, own: str, *, serves:
 def test_what_others_have_of_it(states: tuple[str, ...], foreign: str) -> None:
     sockets = tuple(Socket(HERE, None, state) for state in states)  # type: ignore[arg-type]
     assert NOTHING.replace(other_sockets=sockets).foreign == foreign
+
+
+@pytest.mark.parametrize(
+    ("ended", "stopping", "reason"),
+    [
+        (Ended(143, "child", "interrupted"), True, "stopped"),
+        (Ended(130, "devports", "interrupted"), False, "stopped"),
+        pytest.param(Ended(0, "child", "exited", ready=True), True, "stopped", id="after Ctrl-C"),
+        (Ended(0, "child", "exited", ready=True), False, "exited"),
+        (Ended(3, "child", "exited", ready=True), False, "crashed"),
+        (Ended(0, "child", "ended-early"), False, "crashed"),
+        pytest.param(Ended(90, "child", "exited"), False, "crashed", id="its own 90"),
+        (Ended(90, "devports", "port-held"), False, "declined"),
+        (Ended(91, "devports", "port-held"), False, "supervised"),
+        (Ended(126, "devports", "command-not-executable"), False, "not-found"),
+        (Ended(127, "devports", "command-not-found"), False, "not-found"),
+        (Ended(2, "devports", "folder-missing"), False, "not-found"),
+        (Ended(95, "devports", "not-ready"), False, "failed"),
+    ],
+)
+def test_the_reason_that_is_recorded(ended: Ended, stopping: bool, reason: str):
+    assert end_reason(ended, stopping=stopping) == reason

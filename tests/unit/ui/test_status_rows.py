@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import HiddenSocket, HolderSearch
+from devports.records import RunEnd
 from devports.ui.status_rows import (
     Section,
     StatusEntry,
@@ -123,6 +124,22 @@ def test_a_port_in_a_word(
 )
 def test_a_run_of_ours_in_a_word(stage: Stage, told: tuple[str, str]) -> None:
     assert state(StatusPort(s.HELD, stage), "wanted", asked=True) == told
+
+
+END = RunEnd(s.ANN.now - 120, 3, "crashed")
+
+
+@pytest.mark.parametrize(
+    ("place", "end", "word"),
+    [
+        pytest.param(StatusPort(s.FREE), END, "ended (exit 3), 2 min ago", id="it crashed"),
+        pytest.param(StatusPort(s.FREE), END.replace(reason="stopped"), "free", id="it was ended"),
+        pytest.param(StatusPort(s.HELD), END, "in use", id="another has the port now"),
+        pytest.param(StatusPort(s.HELD, "left-behind"), END, "orphaned", id="an older one lives"),
+    ],
+)
+def test_how_the_last_run_ended(place: StatusPort, end: RunEnd, word: str) -> None:
+    assert state(place, "wanted", end, s.ANN.now, asked=True)[0] == word
 
 
 def test_verdicts_are_coloured_and_nothing_moves() -> None:
