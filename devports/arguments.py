@@ -335,6 +335,8 @@ COMMANDS = {
         *COMMON,
         mode("check", "Write nothing; print the diff and exit 1 if files are out of date"),
         mode("diff", "Write nothing; print the diff"),
+        Option("--below", "Include each devports.toml in the folders below"),
+        NO_INPUT,
     ),
     "validate": Command(
         "devports.commands.validate:validate",

@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from devports.commands.context import print_vscode_failure
 
             why = f"interrupted by signal {number} before a server was started"
-            print_vscode_failure(why, screen)
+            print_vscode_failure(why, screen, service=" ".join(words[1:2]))
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = output_error(screen.lost.get("stdout"))
@@ -187,7 +187,8 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
             from devports.commands.context import print_vscode_failure
             from devports.ui.run_progress import one_line
 
-            print_vscode_failure(one_line(error), screen)
+            line, name = error.line, error.service
+            print_vscode_failure(one_line(error), screen, service=name, line=line)
     return error.exit_code
 
 

@@ -23,6 +23,7 @@ class DevportsError(Exception):
         note: why it matters or what is not visible.
         hints: what to do: one change or one runnable command each, the best first.
         service: the service it is about, if any.
+        line: of the configuration, if the mistake is there; 0: nowhere.
         exit_code: one of `devports.exitcodes`.
     """
 
@@ -35,6 +36,7 @@ class DevportsError(Exception):
         note: str = "",
         hints: tuple[Advice, ...] = (),
         service: str = "",
+        line: int = 0,
         exit_code: int = exitcodes.USAGE,
     ) -> None:
         super().__init__(message)
@@ -44,4 +46,5 @@ class DevportsError(Exception):
         self.note = note
         self.hints = hints
         self.service = service
+        self.line = line
         self.exit_code = exit_code

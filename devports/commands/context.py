@@ -265,19 +265,27 @@ def current_folder() -> str:
         ) from None
 
 
-def print_vscode_failure(what: str, screen: Console) -> None:
-    """Print the lines that let VS Code stop the start of a debugger."""
-    from devports.config.load import OWN, find
+def print_vscode_failure(what: str, screen: Console, *, service: str = "", line: int = 0) -> None:
+    """Print the lines that let VS Code stop the start of a debugger.
+
+    Args:
+        what: what happened, on one line.
+        screen: where.
+        service: whose line of the configuration VS Code is to show.
+        line: of the mistake, if it is known.
+    """
+    from devports.config.load import OWN, find, line_of_service
     from devports.ui.run_progress import failure
     from devports.ui.text import in_vscode
 
     if not in_vscode(screen.env):
         return
     try:
-        name = os.path.basename(find(os.getcwd()) or OWN)
+        path = find(os.getcwd()) or OWN
     except OSError:  # the folder was removed
-        name = OWN
-    screen.err(failure(what, name))
+        path = OWN
+    line = line or (line_of_service(path, service) if service else 0)
+    screen.err(failure(what, os.path.basename(path), line))
 
 
 def shipped(folder: str, name: str) -> str:

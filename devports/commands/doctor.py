@@ -13,7 +13,7 @@ import time
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.commands.doctor_facts import file_problem, gather
-from devports.config.load import find, load_with_warnings
+from devports.config.load import find, find_below, load_with_warnings
 from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
@@ -104,7 +104,9 @@ def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Pro
         loaded = load_with_warnings(context.named, current_folder())
     except DevportsError as error:
         if error.code == "config-missing" and context.named is None:
-            return None, (), ()
+            below = find_below(current_folder())
+            found = (file_problem(error, "").replace(severity="note"),) if below else ()
+            return None, (), found
         path = context.named or find(current_folder()) or ""
         return None, (), (file_problem(error, os.path.abspath(path)),)
     context.replace(loaded.config)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from devports.assigned import AssignedPorts
 from devports.commands.debugger import program_of, with_debugger
-from devports.commands.vscode import VSCODE, template_of
+from devports.commands.vscode import VSCODE, EditorFolder, editor_folder, template_of
 from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
@@ -375,21 +375,22 @@ SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
 
 
 def editor_facts(config: Config, platform: Platform) -> Editor:
-    """Read `.vscode`; an error is a fact like the others."""
+    """Read the `.vscode` with the tasks of a configuration; an error is a fact like the others."""
     wanted = any(service.vscode != EditorTasks() for service in config.services)
     try:
-        with files.opened(config.root, VSCODE) as folder:
+        where = editor_folder(config)
+        with files.opened(where.root, VSCODE) as folder:
             tasks, launch = (folder.read(name) if folder else None for name in FILES)
-        looked = _planned(config, tasks, launch)
+        looked = _planned(where, tasks, launch)
     except DevportsError as error:
         return Editor(wanted, trouble=(error.code, error.message, error.facts))
-    unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], config.root))
+    unresolved = tuple(_unresolved(tasks or "", SYSTEMS[platform], where.root))
     return looked.replace(wanted=wanted, unresolved=unresolved, flaws=_lint_findings(tasks, launch))
 
 
-def _planned(config: Config, tasks: str | None, launch: str | None) -> Editor:
+def _planned(where: EditorFolder, tasks: str | None, launch: str | None) -> Editor:
     try:
-        changes = plan(config, template_of(config.root), tasks, launch).files
+        changes = plan(where.parts, template_of(where.root), tasks, launch).files
     except BrokenFileError:  # the lint reports where
         return Editor()
     texts = [file.before or "" for file in changes if file.path == TASKS]

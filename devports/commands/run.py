@@ -164,11 +164,14 @@ def resolve_service(
     from devports.core.hint import hint, own_command  # for an error
 
     if name is not None or not words:
+        from devports.config.load import find_below  # for an error
+
         try:
             service = service_named(context.assigned(), name)
         except DevportsError as error:
             without = own_command("run", "--port", str(port or 8000), "--", name or "COMMAND")
             missing = error.code == "config-missing" and context.named is None
+            missing = missing and not find_below(current_folder())
             if missing:
                 error.hints = (hint("to create one, run ", own_command("init")),)
             if missing or name is None or (port and error.code == "unknown-service"):
@@ -215,6 +218,16 @@ def service_named(config: Config, name: str | None) -> Service:
     )
 
 
+def holder_text(session: Session | None, ended: Ended) -> str:
+    """Return which process has the port, if that was the end; else empty."""
+    last = session.reserved.last if session is not None else None
+    if session is None or last is None or last.bindable or ended.reason != "port-held":
+        return ""
+    from devports.ui.processes import not_freed_text
+
+    return not_freed_text(deciding_finding(last.findings), session.service.name)
+
+
 def report_end(
     context: Context, news: RunReporter, name: str, session: Session | None, ended: Ended
 ) -> None:
@@ -228,8 +241,9 @@ def report_end(
     context.screen.progress(end_text(name, ended, started=started))
     news.note(ended)
     ready = startup is not None and startup.owned is not None
-    if what := run_progress.meaning(name, ended.replace(ready=ready), started=started):
-        print_vscode_failure(what, context.screen)
+    ended = ended.replace(ready=ready, why=ended.why or holder_text(session, ended))
+    if what := run_progress.meaning(name, ended, started=started):
+        print_vscode_failure(what, context.screen, service=name)
 
 
 def on_conflict_of(service: Service, policy: ConfirmPolicy, root: str) -> ConfirmPolicy:

@@ -1,6 +1,8 @@
 """`devports vscode`: tasks and launch configurations, generated and merged.
 
-The files and the template are read here; their new content is decided by `devports.vscode`.
+The files and the template are read here; their new content is decided by `devports.vscode`. VS Code
+reads the `.vscode` of the opened folder only. So configurations below it may share one: its
+tasks.json says for which folders.
 """
 
 from __future__ import annotations
@@ -10,61 +12,195 @@ import os
 import devports
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
-from devports.config.load import OWN, SHARED, find
+from devports.config import report as config_report
+from devports.config.load import OWN, SHARED, find, find_below, find_in, load
+from devports.core.service import Config
+from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.system import files
-from devports.vscode.merge import BrokenFileError, Plan, plan
-from devports.vscode.tasks import FILES, FOLDER, Template
+from devports.system.project import worktree_of
+from devports.vscode.merge import BrokenFileError, Plan, folders_in, plan
+from devports.vscode.tasks import FILES, FOLDER, WORKSPACE, Part, Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Literal
 
-    from devports.core.service import Config
     from devports.system.files import Folder
     from devports.ui.console import Console
 
     Mode = Literal["write", "check", "diff"]
 
 
-def vscode(context: Context, mode: Mode = "write", *, as_json: bool = False) -> int:
+class EditorFolder(Frozen):
+    """The folder whose `.vscode` is written, and the configurations that share it.
+
+    `errors`: those of configurations that cannot be read; their tasks stay as they are.
+    """
+
+    root: str
+    parts: tuple[Part, ...]
+    errors: tuple[DevportsError, ...] = ()
+
+
+def vscode(
+    context: Context, mode: Mode = "write", *, below: bool = False, as_json: bool = False
+) -> int:
     """Bring `.vscode` up to date, or show the changes; `check` fails if there are any."""
-    config = context.config()
-    refuse_unfindable(config)
+    where = _editor_folder(context, mode, below=below)
+    if where is None:
+        context.screen.err("nothing written")
+        return exitcodes.NO
     try:
-        plan = write(config) if mode == "write" else plan_changes(config)
+        plan = write(where) if mode == "write" else plan_changes(where)
     except BrokenFileError as error:
         if not as_json:
             context.screen.out(error.snippet)
         raise
-    code = exitcodes.NO if mode == "check" and not plan.in_sync else exitcodes.OK
+    outdated = mode == "check" and not plan.in_sync
+    code = exitcodes.NO if outdated or where.errors else exitcodes.OK
     if as_json:
         from devports.ui.json_output import vscode_data
 
-        context.screen.answer(("vscode",), vscode_data(plan, mode), exit_code=code)
+        data = vscode_data(plan, mode)
+        context.screen.answer(("vscode",), data, exit_code=code, errors=where.errors)
     else:
-        report(context.screen, plan, mode, os.path.relpath(config.root, current_folder()))
+        for broken in where.errors:
+            context.print_error(broken)
+        report(context.screen, plan, mode, os.path.relpath(where.root, current_folder()))
     return code
 
 
-def plan_changes(config: Config) -> Plan:
+def _editor_folder(context: Context, mode: Mode, *, below: bool) -> EditorFolder | None:
+    """Return the folder to write; None if a person said no.
+
+    Raises:
+        DevportsError: there is no configuration here, or it cannot be used.
+    """
+    if context.named:
+        config = context.config()
+        refuse_unfindable(config)
+        return editor_folder(config)
+    cwd = current_folder()
+    own = find(cwd)
+    if own is not None:
+        where = os.path.dirname(own)
+        context.config()  # with its warnings
+        return _shared(where, _below(where)) if below else editor_folder(context.config())
+    found = _below(cwd)
+    known = folders_in(_tasks_of(cwd))
+    if not (below or known) and found:
+        if not (context.screen.interactive and mode == "write"):
+            error = config_report.no_config(cwd, find_below(cwd))
+            error.hints = error.hints[::-1]  # the second one is about this command
+            raise error
+        if not _wants(context.screen, found):
+            return None
+    if not found and not known:
+        raise config_report.no_config(cwd)
+    return _shared(cwd, found if below or not known else (), whole=True)
+
+
+def _wants(screen: Console, folders: Sequence[str]) -> bool:
+    """Ask whether the tasks of these folders are to be written here."""
+    from devports.ui.prompts import answer_on_terminal, yes_or_no
+    from devports.ui.text import join_words, shortened
+
+    named = join_words(shortened([f"`{folder}`" for folder in folders], MAX_NAMED))
+    question = yes_or_no(f"write tasks for {named} into `{VSCODE}` here?")
+    return answer_on_terminal(question, screen) == "yes"
+
+
+MAX_NAMED = 4
+
+
+def editor_folder(config: Config) -> EditorFolder:
+    """Return where the tasks of a configuration are: beside it, or in a folder above.
+
+    That is one whose tasks.json, up to the root of the repository, has tasks for its folder.
+    """
+    checkout = worktree_of(config.root)
+    above = os.path.dirname(config.root)
+    while checkout and config.root != checkout.root and _contains(checkout.root, above):
+        folder = os.path.relpath(config.root, above).replace(os.sep, "/")
+        if folder in folders_in(_tasks_of(above)):
+            return _shared(above, ())
+        above = os.path.dirname(above)
+    return _shared(config.root, (), config)
+
+
+def _contains(root: str, folder: str) -> bool:
+    return os.path.join(os.path.realpath(folder), "").startswith(os.path.join(root, ""))
+
+
+def _shared(
+    root: str, more: Sequence[str], own: Config | None = None, *, whole: bool = False
+) -> EditorFolder:
+    """Return a folder with the configurations that its tasks.json knows, and `more` of them.
+
+    Args:
+        root: the folder.
+        more: folders below, relative.
+        own: its own configuration, if that has been read.
+        whole: tasks of folders without a configuration are removed.
+    """
+    known = folders_in(_tasks_of(root))
+    there = [folder for folder in (*known, *more) if find_in(os.path.join(root, folder))]
+    gone = [folder for folder in known if folder not in there] if whole else []
+    parts = [Part(folder, Config("", os.path.join(root, folder), ())) for folder in gone]
+    errors: list[DevportsError] = []
+    if own is not None or find_in(root):
+        parts.insert(0, Part("", own or load(None, root)))
+    for folder in dict.fromkeys(there):
+        config, error = _read(root, folder)
+        parts.append(Part(folder, config))
+        errors += [error] if error else []
+    return EditorFolder(root, tuple(parts), tuple(errors))
+
+
+def _read(root: str, folder: str) -> tuple[Config | None, DevportsError | None]:
+    if WORKSPACE[:2] in folder:
+        message = f"cannot write tasks for `{folder}`: VS Code would expand `${{` in its name"
+        return None, DevportsError("editor-folder-unusable", message)
+    try:
+        return load(find_in(os.path.join(root, folder)), root), None
+    except DevportsError as error:
+        return None, error
+
+
+def _below(root: str) -> tuple[str, ...]:
+    """Return the folders below with a configuration."""
+    return tuple(os.path.dirname(path) for path in find_below(root))
+
+
+def _tasks_of(root: str) -> str:
+    """Return the text of a tasks.json; empty if there is none that can be used."""
+    try:
+        with files.opened(root, VSCODE) as folder:
+            return (folder.read(FILES[0]) if folder else None) or ""
+    except DevportsError:
+        return ""
+
+
+def plan_changes(where: EditorFolder) -> Plan:
     """Return the changes without writing them."""
-    with files.opened(config.root, VSCODE) as folder:
-        return planned(config, folder)
+    with files.opened(where.root, VSCODE) as folder:
+        return planned(where, folder)
 
 
-def write(config: Config) -> Plan:
+def write(where: EditorFolder) -> Plan:
     """Write the changes; return them.
 
     The files are read twice: the first time without creating a folder, since there may be nothing
     to write, and the second time with other writers locked out, one of which may have written it
     all just now.
     """
-    plan = plan_changes(config)
+    plan = plan_changes(where)
     if plan.in_sync:
         return plan
-    with files.opened(config.root, VSCODE, make=True) as folder:
-        plan = planned(config, folder)
+    with files.opened(where.root, VSCODE, make=True) as folder:
+        plan = planned(where, folder)
         for file in plan.files:
             if folder is not None and file.after is not None and file.before != file.after:
                 folder.exchange(file.name, file.before, file.after)
@@ -77,7 +213,7 @@ def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
     from devports.ui.reports import changes, next_in_vscode, summary
 
     for note in plan.notes:
-        screen.err(block("warning", note.message, screen.output_style("stderr"), hints=note.hints))
+        screen.err(block(note.label, note.message, screen.output_style("stderr"), hints=note.hints))
         if note.snippet:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
@@ -92,14 +228,14 @@ PACKAGED = "vscode-template"
 """Name of the template in an installed package; pyproject.toml puts it there."""
 
 
-def planned(config: Config, folder: Folder | None) -> Plan:
+def planned(where: EditorFolder, folder: Folder | None) -> Plan:
     """Return the changes to the files in an open `.vscode`.
 
     Raises:
         DevportsError: a file or the template cannot be used.
     """
     tasks, launch = (folder.read(name) if folder else None for name in FILES)
-    return plan(config, template_of(config.root), tasks, launch)
+    return plan(where.parts, template_of(where.root), tasks, launch)
 
 
 def template_of(root: str) -> Template:

@@ -7,7 +7,7 @@ Python starts, pydantic 12), and msgspec stops at the first problem.
 
 from __future__ import annotations
 
-from devports.core.service import Ready, Service
+from devports.core.service import EditorTasks, Ready, Service
 from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 
@@ -124,6 +124,12 @@ VSCODE = {
         "and VS Code attaches; the further port `debug` is the debugger's",
         choices=("debugpy", "node"),
         example='"debugpy"',
+    ),
+    "build": Key(
+        "boolean",
+        "make the task that runs the service the default build task, which VS Code starts by "
+        "Ctrl+Shift+B; not if the file has one already",
+        default=EditorTasks.build,
     ),
 }
 

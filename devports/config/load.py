@@ -86,12 +86,44 @@ def find(start: str) -> str | None:
     to the repository root or the home folder, and never above into a folder that every user can
     write.
     """
-    for folder in _folders(os.path.abspath(start)):
-        for name in (OWN, SHARED):
-            path = os.path.join(folder, name)
-            if os.path.lexists(path) and (name == OWN or _has_table(path)):
-                return path
+    return next(filter(None, map(find_in, _folders(os.path.abspath(start)))), None)
+
+
+def find_in(folder: str) -> str | None:
+    """Return the configuration file directly in a folder; None if there is none."""
+    for name in (OWN, SHARED):
+        path = os.path.join(folder, name)
+        if os.path.lexists(path) and (name == OWN or _has_table(path)):
+            return path
     return None
+
+
+MAX_BELOW = 20
+"""Configurations below a folder."""
+MAX_BELOW_DEPTH = 4
+
+
+def find_below(root: str) -> tuple[str, ...]:
+    """Return the configuration files below a folder, as paths from it, those near it first.
+
+    Links, hidden folders, installed files and nested repositories are left out.
+    """
+    from devports.system.project import Bounds, scan  # rarely needed
+
+    names = scan(root, lambda _: False, Bounds(depth=MAX_BELOW_DEPTH)).names
+    found = {os.path.dirname(name) for name in names if os.path.basename(name) in (OWN, SHARED)}
+    own = [each for each in found if each and not _is_in_repository(root, each)]
+    ordered = sorted(own, key=lambda folder: (folder.count("/"), folder))
+    paths = (find_in(os.path.join(root, folder)) for folder in ordered)
+    files = [path.removeprefix(os.path.join(root, "")) for path in paths if path]
+    return tuple(path.replace(os.sep, "/") for path in files[:MAX_BELOW])
+
+
+def _is_in_repository(root: str, folder: str) -> bool:
+    """Return whether a folder below `root` is in a repository that begins below it."""
+    parts = folder.split("/")
+    above = (os.path.join(root, *parts[: number + 1]) for number in range(len(parts)))
+    return any(os.path.lexists(os.path.join(each, ".git")) for each in above)
 
 
 def _folders(folder: str) -> Iterator[str]:
@@ -143,7 +175,7 @@ def load_with_warnings(path: str | None, cwd: str) -> Loaded:
     """
     wanted = find(cwd) if path is None else os.path.abspath(os.path.join(cwd, path))
     if wanted is None:
-        raise report.no_config(cwd)
+        raise report.no_config(cwd, find_below(cwd))
     shown = _shown(wanted, cwd)
     raw, status = _read(wanted, shown)
     warning = permission_error(os.path.realpath(wanted), status)
@@ -172,6 +204,18 @@ def read_text(text: str, path: str, shown: str) -> Config:
         raise report.invalid(config, text, shown, prefix)
     services = tuple(_absolute(service, root) for service in config.services)
     return config.replace(services=services)
+
+
+def line_of_service(path: str, name: str) -> int:
+    """Return the line of `[services.NAME]` in a configuration, from 1; 0 if it is not found."""
+    try:
+        raw, _ = _read(path, path)
+        text = _decoded(raw, path)
+    except DevportsError:
+        return 0
+    prefix = ("tool", "devports") if os.path.basename(path) == SHARED else ()
+    where = report.locate(text, report.scan(text), (*prefix, "services", name), value=False)
+    return where.line if where else 0
 
 
 def _shown(path: str, cwd: str) -> str:

@@ -11,7 +11,7 @@ as much at import as the rest of the program. The scanner expects valid TOML
 from __future__ import annotations
 
 from devports.config.keys import KEY_ALIASES
-from devports.core.text import cells
+from devports.core.text import cells, quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -130,6 +130,7 @@ def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = (
         "config-invalid",
         f"`{shown}` has {_counted(problems)}",
         facts=(*snippets(text, found), *_more(problems)),
+        line=next((where.line for where, _ in found if where), 0),
     )
 
 
@@ -141,6 +142,7 @@ def syntax(
         f"`{shown}` is not valid TOML",
         facts=snippets(text, [(where, short(reason, _WIDTH))]),
         hints=(hint,) if hint else (),
+        line=where.line if where else 0,
     )
 
 
@@ -173,19 +175,31 @@ def unknown_service(config: Config, name: str) -> DevportsError:
     )
 
 
-def no_config(cwd: str) -> DevportsError:
-    """Return the error for a service name without a configuration."""
+def no_config(cwd: str, below: Sequence[str] = ()) -> DevportsError:
+    """Return the error for a service name without a configuration.
+
+    `below`: the files in folders of `cwd`.
+    """
     from devports.core.hint import hint, own_command
 
     init, check = own_command("init"), own_command("check", "8000")
+    facts = tuple(visible(path) for path in below) or ("for example:", *_EXAMPLE)
+    hints = (
+        hint("to create one, run ", init),
+        hint("ports work without a file, for example ", check),
+    )
+    if below:
+        folder = visible(below[0].rpartition("/")[0])
+        hints = (
+            hint(f"to use one, change to its folder: `cd {quote(folder)}`"),
+            hint("to write their VS Code tasks here, run ", own_command("vscode", "--below")),
+        )
+    there = f"; there {'is' if len(below) == 1 else 'are'} {len(below)} below" if below else ""
     return DevportsError(
         "config-missing",
-        f"no `devports.toml` found in {visible(cwd)} or its parent folders",
-        facts=("for example:", *_EXAMPLE),
-        hints=(
-            hint("to create one, run ", init),
-            hint("ports work without a file, for example ", check),
-        ),
+        f"no `devports.toml` found in {visible(cwd)} or its parent folders{there}",
+        facts=facts,
+        hints=hints,
     )
 
 

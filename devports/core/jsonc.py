@@ -200,18 +200,20 @@ def same(one: object, other: object) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-WIDEST = 72
+WIDEST = 110
 """Characters of an object or array that is written on one line."""
+FORMER_WIDEST = 72
+"""The same in earlier versions."""
 
 _INLINE = r"/\*(?:[^*\r\n]|\*(?!/))*\*/"
 _FIRST_INDENT = re.compile(
     rf"[\[{{][ \t]*(?://[^\r\n]*|{_INLINE}[ \t]*)?(?:\r\n|\n|\r)([ \t]+)(?=[^ \t\r\n])"
 )
 _BLANKS = re.compile(r"[ \t]*")
-_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?(?=[ \t]*(?:[\r\n]|\Z))")
-"""Comments up to the end of the line."""
+_REST_OF_LINE = re.compile(rf"(?:[ \t]*{_INLINE})*(?:[ \t]*//[^\r\n]*)?[ \t]*(?=[\r\n]|\Z)")
+"""Comments and blanks up to the end of the line."""
 _COMMENT = re.compile(COMMENT)
-_TO_LINE_END = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
+_TO_LINE_END = re.compile(r"[ \t]*(\r\n|\n|\r)")
 
 
 class Style(Frozen):
@@ -232,16 +234,16 @@ def style_of(text: str) -> Style:
     return Style(first[1].removeprefix(outer) or Style.unit, eol)
 
 
-def written(value: object, style: Style, indent: str = "") -> str:
+def written(value: object, style: Style, indent: str = "", widest: int = WIDEST) -> str:
     """Return a value as text whose further lines are indented; short ones on one line."""
     line = _on_one_line(value)
-    if len(line) <= WIDEST or not isinstance(value, dict | list):
+    if len(line) <= widest or not isinstance(value, dict | list):
         return line
     deeper = indent + style.unit
     if isinstance(value, dict):
-        rows = [f"{_name(key)}: {written(v, style, deeper)}" for key, v in value.items()]
+        rows = [f"{_name(key)}: {written(v, style, deeper, widest)}" for key, v in value.items()]
     else:
-        rows = [written(each, style, deeper) for each in value]
+        rows = [written(each, style, deeper, widest) for each in value]
     inner = f",{style.eol}{deeper}".join(rows)
     start, end = "{}" if isinstance(value, dict) else "[]"
     return f"{start}{style.eol}{deeper}{inner}{style.eol}{indent}{end}"
@@ -374,8 +376,9 @@ def _cut(text: str, start: int, end: int) -> str:
     begin = _line_start(text, start)
     alone = not text[begin:start].strip(" \t")
     rest = _TO_LINE_END.match(text, end)
-    if alone and rest and begin:
-        return text[:begin] + text[rest.end() :]
+    if alone and rest and begin:  # with the line end before it, which came with it
+        before = begin - (2 if text[begin - 2 : begin] == "\r\n" else 1)
+        return text[:before] + text[rest.start(1) :]
     if alone and begin:  # a comment behind it takes its place
         return text[:start] + text[end:].lstrip(" \t")
     return text[:start].rstrip(" \t") + text[end:]
@@ -389,7 +392,7 @@ def _comma_after(text: str, at: int) -> int | None:
 
 
 def _line_rest(text: str, at: int) -> int:
-    """Return the end of the comments after `at` on its line, if only comments follow."""
+    """Return the end of the line after `at`, if only comments and blanks follow."""
     match = _REST_OF_LINE.match(text, at)
     return match.end() if match else at
 
@@ -418,17 +421,61 @@ def entries_of(text: str, *keys: str) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def update(text: str, path: Path, wanted: Mapping[str, object]) -> str:
-    """Return the text with the differing keys of the object set, recursively; other keys stay."""
-    for key, value in wanted.items():
-        here = find(parse(text), (*path, key))
-        if here is not None and same(plain(here), value):
+def updated(now: Mapping[str, Any], wanted: Mapping[str, Any], former: Any = None) -> Any:
+    """Return an object with the wanted keys set, recursively; other keys stay, behind them.
+
+    `former`: values to remove where nothing is wanted: by key, a tuple of values or a mapping.
+    """
+    before = former if isinstance(former, dict) else {}
+    new = {
+        key: updated(now[key], value, before.get(key))
+        if value and isinstance(value, dict) and isinstance(now.get(key), dict)
+        else value
+        for key, value in wanted.items()
+    }
+    for key, value in now.items():
+        if key in wanted or _is_former(value, before.get(key)):
             continue
-        if here is not None and here.kind == "object" and isinstance(value, dict) and value:
+        nested = isinstance(value, dict) and isinstance(before.get(key), dict)
+        new[key] = updated(value, {}, before[key]) if nested else value
+    return new
+
+
+def _is_former(value: object, former: object) -> bool:
+    """Return whether a value is one of the former ones, or an object of nothing else."""
+    if isinstance(former, dict) and isinstance(value, dict):
+        return bool(value) and all(_is_former(v, former.get(key)) for key, v in value.items())
+    return isinstance(former, tuple) and any(same(value, each) for each in former)
+
+
+def update(text: str, path: Path, new: Mapping[str, Any]) -> str:
+    """Return the text with `new` as the object at `path`, by as few changes as possible.
+
+    An object that has the layout of `written`, so without comments, is written as a whole.
+    """
+    node = find(parse(text), path)
+    now = plain(node)
+    if node is None or same(now, new):
+        return text
+    if _has_own_layout(text, node):
+        return put(text, path, new)
+    for key in [key for key in now if key not in new]:
+        while find(parse(text), (*path, key)) is not None:  # a key may occur twice
+            text = drop(text, (*path, key))
+    for key, value in new.items():
+        old = now.get(key)
+        if key in now and isinstance(old, dict) and isinstance(value, dict) and value:
             text = update(text, (*path, key), value)
-        else:
+        elif key not in now or not same(old, value):
             text = put(text, (*path, key), value)
     return text
+
+
+def _has_own_layout(text: str, node: Node) -> bool:
+    value, style, indent = plain(node), style_of(text), _indent_at(text, node.start)
+    return text[node.start : node.end] in (
+        written(value, style, indent, widest) for widest in (WIDEST, FORMER_WIDEST)
+    )
 
 
 def rename_references(

@@ -31,11 +31,12 @@ class Ready(Frozen):
 
 
 class EditorTasks(Frozen):
-    """What is generated for VS Code: task label, launch configurations, debugger."""
+    """What is generated for VS Code: task label, launch configurations, debugger, build task."""
 
     task: str = ""
     prelaunch: tuple[str, ...] = ()
     debug: str = ""
+    build: bool = False
 
 
 class Service(Frozen):

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES = 1024 * 1024
-LOCK_WAIT = 5.0
-"""Seconds to wait for another `devports vscode`, which holds the lock for milliseconds."""
+LOCK_WAIT = 30.0
+"""Seconds to wait for other runs of `devports vscode`, each of which holds the lock for
+milliseconds, but twenty on a slow machine for seconds."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
 
@@ -176,8 +177,13 @@ def _lock(descriptor: int, path: str) -> None:
     """Lock the folder itself (flock(2)), which leaves no lock file in the project."""
     try:
         lock(descriptor, LOCK_WAIT)
-    except BlockingIOError as error:
-        raise _unusable(path, "locked", error) from None
+    except BlockingIOError:
+        raise DevportsError(
+            "editor-file-unusable",
+            f"`{path}` is locked by another process; left unchanged",
+            hints=("run the command again when that process has exited",),
+            exit_code=NO,
+        ) from None
     except OSError:
         return  # a file system without locks: `exchange` still compares what it replaces
 

@@ -272,6 +272,16 @@ def headline(finding: Finding, subject: str = "") -> str:
     return port_name(finding.endpoint, subject) + _matter(finding)
 
 
+def not_freed_text(finding: Finding, service: str) -> str:
+    """Return on one line why the port of a service was not freed, with its holder."""
+    found = families(finding.holding.holders)
+    if not isinstance(finding.verdict, Held):
+        return f"`{service}` was not started: {headline(finding)}"
+    alone = len(found) == 1 and not finding.holding.hidden
+    who = process_label(found[0][0].process) if alone else names(finding.holding)
+    return f"port {finding.endpoint.port} of `{service}` is in use by {who}, not freed"
+
+
 def summary(findings: Sequence[Finding], subject: str = "") -> str:
     """Return the headline of the deciding finding."""
     return headline(deciding_finding(findings), subject)

@@ -141,7 +141,7 @@ def screen(
 
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     if not path:
-        wrong = any(problem.code.startswith("config-") for problem in problems)
+        wrong = any(p.code.startswith("config-") and p.severity != "note" for p in problems)
         return UNUSABLE if wrong else NOTHING
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)

@@ -389,12 +389,17 @@ def ready_line(ready: recovery.ServerReady, env: Mapping[str, str]) -> str:
     return f"{PREFIX}running (press Ctrl-C to stop)" if in_vscode(env) else ""
 
 
-def failure(message: str, file: str) -> str:
+def failure(message: str, file: str, line: int = 0) -> str:
     """Return the lines of a failure, to be written at once: its line, then the end.
 
-    VS Code is to show `file`. With the end first, it would start the debugger.
+    VS Code is to show `file`, at `line` if that is known. With the end first, it would start the
+    debugger. Tasks of earlier versions match this text too, with the line as a part of the message.
+    A number at the begin of the message would be the column: where a pattern names a line and no
+    column, VS Code reads one there.
     """
-    return f"{PREFIX}error: {printable(file)}: {printable(message)}\n{NOT_RUNNING}"
+    at = f"line {line}: " if line else ""
+    told = f"address {message}" if message[:1].isdigit() else message
+    return f"{PREFIX}error: {printable(file)}: {at}{printable(told)}\n{NOT_RUNNING}"
 
 
 def one_line(error: DevportsError) -> str:

@@ -209,7 +209,7 @@ def _unseen(entry: Any) -> Iterator[Found]:
     words = entry.get("args")
     said = (entry.get("command"), *(words if isinstance(words, list) else ()))
     role = role_of({"command": " ".join(map(str, said))})
-    if role[:1] != ("run",) or entry.get("isBackground") is not True:
+    if role.words[:1] != ("run",) or entry.get("isBackground") is not True:
         return
     for where, matcher in _matchers(entry):
         end = inside(matcher, "background", "endsPattern")

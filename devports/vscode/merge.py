@@ -19,28 +19,36 @@ from devports.core.jsonc import LINE_END, JsoncError, entries_of, find, inside, 
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.vscode.tasks import (
-    DEBUG_FLAG,
+    BUILD,
+    FORMER,
     GROUP,
     NAMING,
     GeneratedEntry,
+    Role,
+    Workspace,
+    folders_of,
     generate_launch,
     generate_tasks,
     is_former,
     is_generated,
     is_marked,
+    named_role,
     names_of,
     role_of,
     unmarked,
+    with_program,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeAlias
 
     from devports.core.jsonc import Path
-    from devports.core.service import Config
-    from devports.vscode.tasks import Json, Launch, PrelaunchHook, Role, Template
+    from devports.vscode.tasks import Json, Launch, Part, PrelaunchHook, ServiceKey, Template
+
+    Renamed: TypeAlias = Mapping[ServiceKey, str]
+    """The new name of each renamed service."""
 
 
 TASKS = ".vscode/tasks.json"
@@ -58,12 +66,14 @@ class Note(Frozen):
         code: kebab-case, the same in text, JSON, docs and tests.
         message: one line, names in backticks, no period.
         snippet: JSON to paste, empty if there is none.
+        label: a note needs no decision.
     """
 
     code: str
     message: str
     hints: tuple[str, ...] = ()
     snippet: str = ""
+    label: Literal["warning", "note"] = "warning"
 
 
 class FileChange(Frozen):
@@ -86,7 +96,7 @@ class FileChange(Frozen):
 
 
 class Plan(Frozen):
-    """The files, and the decisions for a person.
+    """The files, and the decisions for a person, before what is only said.
 
     `runs`: labels of the tasks that start a service. `debugs`: names of generated launch
     configurations.
@@ -151,9 +161,10 @@ class LaunchGoal(Frozen):
     Attributes:
         wanted: generated entries as they should be, by list.
         compounds: the names of generated compounds, present or not.
+        owns: returns whether an entry of a role may be changed.
         roles: the role of each generated task, by its label, old and new.
         now: labels of generated tasks that exist now.
-        gone: labels of generated tasks that existed before and no longer do.
+        gone: the roles of generated tasks that existed before and no longer do, by label.
         renamed: labels of generated tasks, old to new.
         former: whether the tasks were generated before launch configurations got their mark.
         names: the possible former names of the configuration of a role.
@@ -161,19 +172,20 @@ class LaunchGoal(Frozen):
 
     wanted: Mapping[str, Sequence[GeneratedEntry]]
     compounds: Sequence[str]
+    owns: Callable[[Role], bool]
     roles: Mapping[str, Role]
     now: frozenset[str]
-    gone: frozenset[str]
+    gone: Mapping[str, Role]
     renamed: Mapping[str, str]
     former: bool
     names: Callable[[Role], Sequence[str]]
 
 
-def plan(config: Config, template: Template, tasks: str | None, launch: str | None) -> Plan:
+def plan(parts: Sequence[Part], template: Template, tasks: str | None, launch: str | None) -> Plan:
     """Return the changes to both files.
 
     Args:
-        config: a checked configuration.
+        parts: the checked configurations that share the files.
         template: of the generated entries.
         tasks: the text of tasks.json; None: it does not exist.
         launch: that of launch.json.
@@ -182,17 +194,44 @@ def plan(config: Config, template: Template, tasks: str | None, launch: str | No
         BrokenFileError: one cannot be read; then none should be written.
         DevportsError: it has an unexpected structure, or the template has.
     """
-    wanted = generate_tasks(config, template)
-    renamed = _renamed_service(tasks, wanted)
-    first = _planned_tasks(tasks, template, wanted, renamed)
-    wish = generate_launch(config, template)
-    goal = _goal(wish, tasks or "", first, renamed, template)
+    space = _workspace(parts, tasks or "", launch or "")
+    wanted = generate_tasks(space, template)
+    renamed = _renamed_services(space, wanted)
+    first = _planned_tasks(tasks, template, wanted, _task_kind(template, space, renamed), space)
+    wish = generate_launch(space, template)
+    goal = _goal(wish, first, space, renamed, template)
     second, notes = _planned_launch(launch, template, wish, goal)
     files = (FileChange(TASKS, tasks, first.text), FileChange(LAUNCH, launch, second))
-    starts = (task for task in wanted if task.role[0] == "run" and DEBUG_FLAG not in task.role)
-    runs = tuple(task.name for task in starts)
+    gone = [*_dangling_needs(first.text, goal), *_removed(TASKS, goal.gone)]
+    runs = tuple(task.name for task in wanted if task.role.starts)
     debugs = tuple(str(each.get("name")) for each in wish.configurations)
-    return Plan(files, (*first.notes, *notes), runs, debugs)
+    told = sorted((*first.notes, *gone, *notes), key=lambda note: note.label == "note")
+    return Plan(files, tuple(told), runs, debugs)
+
+
+def _workspace(parts: Sequence[Part], tasks: str, launch: str) -> Workspace:
+    """Return the parts with the entries that exist; none of a file that cannot be read."""
+    folders = frozenset(part.folder for part in parts)
+    found = [each for each in _readable(tasks, "tasks") if is_generated(each)]
+    present = {str(each.get("label")): role_of(each).within(folders) for each in found}
+    space = Workspace(tuple(parts), present, former=any(map(is_former, found)))
+    kept = {label for label, role in space.kept.items() if role.debugs}
+    debugs = (each for each in _readable(launch, LISTS[0]) if is_marked(each))
+    names = (str(each.get("name")) for each in debugs if each.get("preLaunchTask") in kept)
+    return space.replace(debugs=tuple(names))
+
+
+def folders_in(text: str) -> tuple[str, ...]:
+    """Return the folders below whose tasks a tasks.json has; none of an unreadable one."""
+    return folders_of(_readable(text, "tasks"))
+
+
+def _readable(text: str, key: str) -> list[Json]:
+    """Return the entries of a list; none of a text that cannot be read, which is told later."""
+    try:
+        return [entry for _, entry in entries_of(text, key)]
+    except JsoncError:
+        return []
 
 
 def _started_from(text: str, skeleton: str, *keys: str) -> str:
@@ -243,7 +282,9 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
-        text = jsonc.update(text, path, body)
+        former = FORMER if kind.key == "tasks" else None
+        new = jsonc.updated(entries[path], with_program(body, entries[path]), former)
+        text = jsonc.update(text, path, new)
     text = jsonc.append(text, (kind.key,), *fresh) if fresh else text
     return Merged(text, renamed, tuple(notes))
 
@@ -294,23 +335,60 @@ def _planned_tasks(
     text: str | None,
     template: Template,
     wanted: Sequence[GeneratedEntry],
-    renamed: Mapping[str, str],
+    kind: EntryKind,
+    space: Workspace,
 ) -> Merged:
-    kind, roles = _task_kind(template, renamed), {task.role for task in wanted}
+    roles = {task.role for task in wanted}
     try:
         start = _versioned(_started_from(text or "", template.tasks, "tasks"))
         found = [(path, kind.role(entry)) for path, entry in entries_of(start, "tasks")]
-        surplus = [path for path, role in found if role is not None and role not in roles]
+        surplus = [p for p, r in found if r is not None and r not in roles and space.owns(r)]
+        wanted, notes = _one_build_task(start, kind, wanted)
         merged = merge(jsonc.without(start, surplus), kind, wanted)
     except JsoncError as error:
         raise BrokenFileError(TASKS, error, "tasks", (task.body for task in wanted)) from None
     new = jsonc.rename_references(merged.text, ("tasks",), ("dependsOn",), merged.renamed)
-    return merged.replace(text=new)
+    return merged.replace(text=new, notes=(*merged.notes, *notes))
 
 
-def _task_kind(template: Template, renamed: Mapping[str, str]) -> EntryKind:
+def _one_build_task(
+    text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]
+) -> tuple[list[GeneratedEntry], list[Note]]:
+    """Return the entries with at most one default build task; that of the file stays it."""
+    entries = [each for _, each in entries_of(text, "tasks") if _is_default_build(each)]
+    builds = [(kind.role(each), kind.name(each)) for each in entries]
+    kept, notes = list[GeneratedEntry](), list[Note]()
+    for piece in wanted:
+        if same(piece.body.get("group"), BUILD):
+            if other := next((name for role, name in builds if role != piece.role), ""):
+                notes.append(_build_taken(piece.name, other))
+                rest = {key: value for key, value in piece.body.items() if key != "group"}
+                kept.append(piece.replace(body=rest))
+                continue
+            builds.append((piece.role, piece.name))
+        kept.append(piece)
+    return kept, notes
+
+
+def _is_default_build(task: Json) -> bool:
+    return inside(task, "group", "kind") == "build" and bool(inside(task, "group", "isDefault"))
+
+
+def _build_taken(name: str, other: str) -> Note:
+    return Note(
+        "build-taken",
+        f"`{TASKS}` already has the default build task `{other}`; `{name}` is not made one",
+        hints=(f'remove `"isDefault"` of `{other}`, or `build` of the service',),
+    )
+
+
+def _task_kind(template: Template, space: Workspace, renamed: Renamed) -> EntryKind:
+    folders = frozenset(part.folder for part in space.parts)
+
     def role(entry: Json) -> Role | None:
-        return _current_role(role_of(entry), renamed) if is_generated(entry) else None
+        if not is_generated(entry):
+            return None
+        return _current_role(role_of(entry).within(folders), renamed)
 
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")
@@ -318,38 +396,36 @@ def _task_kind(template: Template, renamed: Mapping[str, str]) -> EntryKind:
     return EntryKind(TASKS, "tasks", role, _formerly(template, "tasks", renamed), taken)
 
 
-def _formerly(
-    template: Template, key: str, renamed: Mapping[str, str]
-) -> Callable[[Role], Sequence[str]]:
+def _formerly(template: Template, key: str, renamed: Renamed) -> Callable[[Role], Sequence[str]]:
     """Return a function that lists the possible former names of a role's entry."""
 
     def former(role: Role) -> Sequence[str]:
-        if not role[1:] or role[0] == "label":
+        if not role.service:
             return ()
-        services = (role[1], *(old for old, new in renamed.items() if new == role[1]))
-        return [old for each in services for old in names_of(template, key, each)]
+        here = (role.folder, role.service)
+        old = [was for (at, was), new in renamed.items() if (at, new) == here]
+        services = (role.service, *old)
+        return [name for s in services for name in names_of(template, key, s, role.folder)]
 
     return former
 
 
-def _renamed_service(text: str | None, wanted: Sequence[GeneratedEntry]) -> dict[str, str]:
-    """Return a renamed service, old name to new: exactly one name was removed and one added."""
-    try:
-        had = _services(_generated_labels(text or "").values())
-    except JsoncError:
-        return {}
-    wants = _services(task.role for task in wanted)
-    went, came = had - wants, wants - had
-    return {went.pop(): came.pop()} if len(went) == len(came) == 1 else {}
+def _renamed_services(space: Workspace, wanted: Sequence[GeneratedEntry]) -> Renamed:
+    """Return the renamed services: exactly one name of a folder was removed, and one added."""
+    had = {(role.folder, role.service) for role in space.present.values() if role.service}
+    wants = {(task.role.folder, task.role.service) for task in wanted if task.role.service}
+    renamed = {}
+    for folder in {at for at, _ in had}:
+        went = [name for at, name in had - wants if at == folder]
+        came = [name for at, name in wants - had if at == folder]
+        if len(went) == len(came) == 1:
+            renamed[folder, went[0]] = came[0]
+    return renamed
 
 
-def _services(roles: Iterable[Role]) -> set[str]:
-    """Return the services of tasks."""
-    return {role[1] for role in roles if role[1:] and role[0] != "label"}
-
-
-def _current_role(role: Role, renamed: Mapping[str, str]) -> Role:
-    return (role[0], renamed.get(role[1], role[1]), *role[2:]) if role[1:] else role
+def _current_role(role: Role, renamed: Renamed) -> Role:
+    new = renamed.get((role.folder, role.service))
+    return role if new is None else role.replace(words=(role.words[0], new, *role.words[2:]))
 
 
 def _versioned(text: str) -> str:
@@ -364,12 +440,6 @@ def _versioned(text: str) -> str:
             hints=(f'change it to `"version": "{TASKS_VERSION}"` first',),
         )
     return text
-
-
-def _generated_labels(text: str) -> dict[str, Role]:
-    """Return the labels of generated tasks in a valid text, with their roles."""
-    tasks = [each for _, each in entries_of(text, "tasks") if is_generated(each)]
-    return {str(each.get("label")): role_of(each) for each in tasks}
 
 
 def programs_of(text: str) -> Iterator[tuple[str, Json]]:
@@ -396,23 +466,27 @@ def task_path(task: Mapping[str, object], system: str, root: str, path: str) -> 
 
 
 def _goal(
-    wish: Launch, before: str, merged: Merged, renamed: Mapping[str, str], template: Template
+    wish: Launch, merged: Merged, space: Workspace, renamed: Renamed, template: Template
 ) -> LaunchGoal:
-    """Return the wanted state of launch.json; `before` and `merged`: tasks.json."""
-    had, now = _generated_labels(before), _generated_labels(merged.text)
-    roles = {label: _current_role(role, renamed) for label, role in (had | now).items()}
+    """Return the wanted state of launch.json; `merged`: tasks.json."""
+    now = _workspace(space.parts, merged.text, "").present
+    roles = {
+        label: _current_role(role, renamed) for label, role in {**space.present, **now}.items()
+    }
     labels = {str(each.get("label")) for _, each in entries_of(merged.text, "tasks")}
+    labels |= merged.renamed.keys()
     return LaunchGoal(
         wanted={
             "configurations": [_piece(each, roles) for each in wish.configurations],
             "compounds": [_piece(each, {}) for each in wish.compounds],
         },
         compounds=wish.known,
+        owns=space.owns,
         roles=roles,
         now=frozenset(now),
-        gone=frozenset(had) - labels,
+        gone={label: role for label, role in space.present.items() if label not in labels},
         renamed=merged.renamed,
-        former=any(is_former(each) for _, each in entries_of(before, "tasks")),
+        former=space.former,
         names=_formerly(template, "configurations", renamed),
     )
 
@@ -439,11 +513,12 @@ def _launch_file(
     """
     text = jsonc.rename_references(text, LISTS, NAMED, goal.renamed)
     text, adopted, alike = _adopted(text, goal)
-    told, notes = {**_marked_by_others(text, goal), **alike}, list[Note]()
+    told, notes, removed = {**_marked_by_others(text, goal), **alike}, list[Note](), list[str]()
     for key in LISTS:
         kind = _launch_kind(key, goal, told)
-        if not adopted:
-            text = jsonc.without(text, _unwanted(text, kind, goal))
+        surplus = () if adopted else tuple(_unwanted(text, kind, goal))
+        removed += [kind.name(plain(find(parse(text), path))) for path in surplus]
+        text = jsonc.without(text, surplus)
         todo = [piece for piece in goal.wanted[key] if piece.role not in adopted]
         merged = merge(text, kind, todo)
         text = jsonc.rename_references(merged.text, LISTS[1:], LISTS[:1], merged.renamed)
@@ -451,7 +526,7 @@ def _launch_file(
     names = {piece.name for key in LISTS for piece in goal.wanted[key]}
     told = {**_marked_by_others(text, goal), **alike}
     notes += [note for name, note in told.items() if name not in names]
-    notes += _dangling_references(text, goal)
+    notes += [*_dangling_references(text, goal), *_removed(LAUNCH, removed)]
     for hook in hooks:
         text, note = _with_prelaunch(text, hook)
         notes += [note] if note else []
@@ -464,7 +539,7 @@ def _piece(body: Json, roles: Mapping[str, Role]) -> GeneratedEntry:
 
 def _launch_role(entry: Json, roles: Mapping[str, Role]) -> Role:
     """Return the role of a generated entry: that of the task it waits for, or else its name."""
-    return roles.get(str(entry.get("preLaunchTask"))) or ("label", str(entry.get("name")))
+    return roles.get(str(entry.get("preLaunchTask"))) or named_role(entry.get("name"))
 
 
 def _launch_kind(key: str, goal: LaunchGoal, told: Mapping[str, Note]) -> EntryKind:
@@ -484,8 +559,8 @@ def _unwanted(text: str, kind: EntryKind, goal: LaunchGoal) -> Iterator[Path]:
     """Yield the paths of generated entries that are no longer wanted; copies of them stay."""
     roles = {piece.role: piece.name for piece in goal.wanted[kind.key]}
     for role, path in entries_by_role(text, kind, roles).items():
-        known = role[1] in goal.compounds if kind.key == "compounds" else DEBUG_FLAG in role
-        if known and role not in roles:
+        known = role.words[1] in goal.compounds if kind.key == "compounds" else role.debugs
+        if known and role not in roles and goal.owns(role):
             yield path
 
 
@@ -496,7 +571,8 @@ def _marked_by_others(text: str, goal: LaunchGoal) -> dict[str, Note]:
     for key, roles in zip(LISTS, (now, {}), strict=True):
         known = {piece.role for piece in goal.wanted[key]}
         for _, entry in entries_of(text, key):
-            if is_marked(entry) and _launch_role(entry, roles) not in known:
+            role = _launch_role(entry, roles)
+            if is_marked(entry) and role not in known and goal.owns(role):
                 name = str(entry.get("name"))
                 notes[name] = _note_marked_by_others(NOUNS[key], name)
     return notes
@@ -515,14 +591,37 @@ def _dangling_references(text: str, goal: LaunchGoal) -> Iterator[Note]:
     """Yield notes on a person's entries that refer to a removed generated task."""
     for _, entry in entries_of(text, *LISTS):
         for where in NAMED if not is_marked(entry) else ():
-            task = entry.get(where)
+            task, name = entry.get(where), str(entry.get("name"))
             if isinstance(task, str) and task in goal.gone:
-                yield Note(
-                    "task-gone",
-                    f"`{entry.get('name')}` in `{LAUNCH}` names the task `{task}`, which no longer "
-                    "exists; left unchanged",
-                    hints=(f"remove its `{where}`, or name another task",),
-                )
+                yield _task_gone(LAUNCH, name, task, where, goal)
+
+
+def _dangling_needs(text: str, goal: LaunchGoal) -> Iterator[Note]:
+    """Yield notes on a person's tasks that depend on a removed generated task."""
+    for _, entry in entries_of(text, "tasks"):
+        needs = entry.get("dependsOn") if not is_generated(entry) else ()
+        for task in needs if isinstance(needs, list) else [needs]:
+            if isinstance(task, str) and task in goal.gone:
+                yield _task_gone(TASKS, str(entry.get("label")), task, "dependsOn", goal)
+
+
+def _task_gone(file: str, name: str, task: str, where: str, goal: LaunchGoal) -> Note:
+    advice, role = f"remove its `{where}`, or name another task", goal.gone[task]
+    left = {(goal.roles[label].folder, goal.roles[label].service) for label in goal.now}
+    freed = role.words[:1] == ("free",) and (role.folder, role.service) in left
+    if freed and where == NAMED[0]:
+        advice = f'to keep that task, set `prelaunch = ["{name}"]` for `{role.service}`'
+    return Note(
+        "task-gone",
+        f"`{name}` in `{file}` names the task `{task}`, which no longer exists; left unchanged",
+        hints=(advice,),
+    )
+
+
+def _removed(file: str, names: Iterable[str]) -> Iterator[Note]:
+    """Yield the note on removed generated entries, if there are any."""
+    if listed := ", ".join(f"`{name}`" for name in names):
+        yield Note("entry-removed", f"no longer generated in `{file}`: {listed}", label="note")
 
 
 def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Note]]:
@@ -538,19 +637,20 @@ def _adopted(text: str, goal: LaunchGoal) -> tuple[str, set[Role], dict[str, Not
         return text, roles, {}
     for key in LISTS:
         for piece in goal.wanted[key]:
-            if (path := _made_before(text, key, piece, goal)) is not None:
-                text = jsonc.update(text, path, {"presentation": piece.body["presentation"]})
+            if (path := _made_before(text, key, piece)) is not None:
+                shown = {"presentation": piece.body["presentation"]}
+                text = jsonc.update(text, path, plain(find(parse(text), path)) | shown)
                 roles.add(piece.role)
     return text, roles, dict(_similar(text, goal))
 
 
-def _made_before(text: str, key: str, piece: GeneratedEntry, goal: LaunchGoal) -> Path | None:
+def _made_before(text: str, key: str, piece: GeneratedEntry) -> Path | None:
     """Return the path of an entry that has exactly the keys and values that were written for it."""
     body = unmarked(piece.body)
     if key == "compounds":
         marked = [each for _, each in entries_of(text, LISTS[0]) if is_marked(each)]
         body["configurations"] = [each.get("name") for each in marked]
-    elif DEBUG_FLAG not in goal.roles.get(str(body.get("preLaunchTask")), ()):
+    elif not piece.role.debugs:
         return None
     known = _comparable(body)
     return next((p for p, each in entries_of(text, key) if same(_comparable(each), known)), None)

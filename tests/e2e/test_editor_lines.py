@@ -48,33 +48,49 @@ def failure(done: Done) -> str:
     found = ERROR.search(lines[-2])
     assert found, done
     assert found[1] == "devports.toml"
-    return found[2]
+    return f"{found[2]}: {found[3]}"
 
 
 @pytest.mark.usefixtures("held")
 def test_a_held_port_that_is_not_freed(in_vscode: Command) -> None:
     done = in_vscode("run", "web", "--no-input")
     assert done.code == exitcodes.HELD
-    assert failure(done) == "`web` was not started: its port is in use"
+    held = r"1: port \d+ of `web` is in use by `python3?[\d.]*` \(pid \d+\), not freed"
+    assert re.fullmatch(held, failure(done)), done
 
 
 def test_a_wrong_configuration(project: Project, in_vscode: Command) -> None:
     project.write("[services.web]\nprot = 1\n")
-    assert "did you mean `port`?" in failure(in_vscode("run", "web"))
+    said = failure(in_vscode("run", "web"))
+    assert said.startswith("2: `devports.toml` has 1 error: unknown key in `services.web`"), said
+    project.write("[services.web]\nport = 1\nprot = 1\n")
+    said = failure(in_vscode("run", "web"))
+    assert (
+        said
+        == "3: `devports.toml` has 1 error: unknown key in `services.web`; did you mean `port`?"
+    )
+    project.write("[services.web]\nport = 1\n = 3\n")
+    assert failure(in_vscode("run", "web")).startswith("3: `devports.toml` is not valid TOML")
+
+
+def test_the_line_is_that_of_the_service(project: Project, in_vscode: Command, port: int) -> None:
+    project.service("db", port + 1)
+    project.service("web", port, ["python3", "-c", "raise SystemExit(3)"])
+    assert failure(in_vscode("run", "web")) == "3: `web` exited with code 3"
 
 
 def test_a_server_that_fails_by_itself(project: Project, in_vscode: Command, port: int) -> None:
     project.service("web", port, ["python3", "-c", "raise SystemExit(3)"])
     done = in_vscode("run", "web")
     assert done.code == 3
-    assert failure(done) == "`web` exited with code 3"
+    assert failure(done) == "1: `web` exited with code 3"
 
 
 def test_a_command_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
     project.service("web", port, "no-such-program-here")
     done = in_vscode("run", "web")
     assert done.code == exitcodes.NOT_FOUND
-    assert failure(done) == "command not found: `no-such-program-here`"
+    assert failure(done) == "1: command not found: `no-such-program-here`"
 
 
 def test_a_service_that_is_not_there(project: Project, in_vscode: Command, port: int) -> None:
@@ -97,7 +113,7 @@ def test_a_server_that_ends_before_it_is_ready(
     project: Project, in_vscode: Command, port: int, code: str, words: str
 ) -> None:
     project.service("web", port, ["python3", "-c", code])
-    assert failure(in_vscode("run", "web")) == words
+    assert failure(in_vscode("run", "web")) == f"1: {words}"
 
 
 @NEEDS_PTY
@@ -105,8 +121,8 @@ def test_a_server_that_ends_before_it_is_ready(
 @pytest.mark.parametrize(
     ("key", "code", "words"),
     [
-        pytest.param("n", exitcodes.HELD, "its port is in use", id="no"),
-        pytest.param("\x1b", exitcodes.HELD, "its port is in use", id="Esc"),
+        pytest.param("n", exitcodes.HELD, "of `web` is in use by `", id="no"),
+        pytest.param("\x1b", exitcodes.HELD, "of `web` is in use by `", id="Esc"),
         pytest.param("\x03", 130, "`web` was not started: exit code 130", id="Ctrl+C"),
     ],
 )
@@ -119,7 +135,7 @@ def test_a_question_that_is_declined(
     *_, error, end = terminal.screen().splitlines()
     found = ERROR.search(error)
     assert found, terminal.screen()
-    assert words in found[2]
+    assert words in found[3]
     assert READY.search(end)
 
 

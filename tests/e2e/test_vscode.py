@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_button_is_made_and_the_second_run_does_nothing(
         "note: no launch.json: no service has `debug` or `prelaunch` in its `vscode` table\n"
     )
     labels = [task["label"] for task in jsonc.read(read(project))["tasks"]]
-    assert labels == ["Run Web", "Free Web Port", "devports: doctor", "devports: status"]
+    assert labels == ["Run Web"]
     before = os.stat(path(project))
     second = devports("vscode")
     assert second.err == ".vscode/tasks.json: up to date\n"
@@ -236,7 +237,7 @@ def test_files_from_before_the_mark_are_adopted_and_check_says_so(
     debugged(project, prelaunch=[])
     devports("vscode")
     fresh = read(project), read(project, "launch.json")
-    ends, mark = "(?:`[^`]+` is ready on |not running)", ',\n            "presentation": {'
+    ends, mark = "(.* is ready on |not running)", ',\n            "presentation": {'
     assert ends in fresh[0]
     assert mark in fresh[1]
     put(project, fresh[0].replace(ends, "`[^`]+` is ready on "))
@@ -325,8 +326,86 @@ def test_the_doctor_names_a_file_whose_runs_hide_that_they_failed(
 ) -> None:
     devports("vscode")
     fresh = read(project)
-    put(project, fresh.replace("(?:`[^`]+` is ready on |not running)", "`[^`]+` is ready on "))
+    put(project, fresh.replace("(.* is ready on |not running)", "`[^`]+` is ready on "))
     assert codes(devports) == ["editor-files-stale", "editor-failure-unseen"]
     assert "`Run Web` does not notice a failed start" in devports("doctor").out
     devports("vscode")
     assert (read(project), codes(devports)) == (fresh, [])
+
+
+# -- configurations in folders below
+
+
+def put_below(project: Project, folder: str, text: str = "[services.web]\nport = 8123\n") -> None:
+    os.makedirs(os.path.join(project.folder, folder), exist_ok=True)
+    with open(os.path.join(project.folder, folder, "devports.toml"), "w", encoding="utf-8") as file:
+        file.write(f'{text}command = "serve --port {{port}}"\n')
+
+
+@pytest.fixture
+def below(devports: Command, project: Project) -> Command:
+    """Two configurations below the folder, and none in it; further ones do not count."""
+    os.unlink(project.config)
+    for folder in ("services/my api", "services/web", "node_modules/x", ".hidden", "other/deep"):
+        put_below(project, folder)
+    os.makedirs(os.path.join(project.folder, "other", ".git"))
+    os.makedirs(os.path.join(project.folder, ".git"))
+    return devports
+
+
+def labels_of(project: Project) -> list[str]:
+    return [task["label"] for task in jsonc.read(read(project))["tasks"]]
+
+
+@pytest.mark.parametrize("words", ["vscode", "run web", "status", "doctor"])
+def test_without_a_configuration_those_below_are_named(below: Command, words: str) -> None:
+    done = below(*words.split())
+    text = done.out + done.err
+    assert done.code == (exitcodes.OK if words == "doctor" else exitcodes.USAGE)
+    assert "; there are 2 below\n  services/my api/devports.toml\n  services/web/" in text
+    if words == "vscode":
+        advice = text.partition("\n\n")[2].splitlines()[0]
+        assert advice == ("hint: to write their VS Code tasks here, run `devports vscode --below`")
+
+
+def test_tasks_of_folders_below_are_written_once_and_kept_up_to_date_from_each(
+    below: Command, project: Project
+) -> None:
+    assert below("vscode", "--below").code == exitcodes.OK
+    both = ["Run Web (services/my api)", "Run Web (services/web)", "Run All"]
+    assert labels_of(project) == both
+    assert below("vscode", "--check").code == exitcodes.OK
+    put_below(project, "services/web", "[services.shop]\nport = 8124\n")
+    web = os.path.join(project.folder, "services", "web")
+    there = replace(below, cwd=web)
+    assert there("vscode", "--check").code == exitcodes.NO
+    assert there("vscode").err == "wrote ../../.vscode/tasks.json\n"
+    assert labels_of(project) == ["Run Web", "Run Shop", "Run All"]
+    assert not os.path.exists(os.path.join(web, ".vscode"))
+    os.unlink(os.path.join(project.folder, "services", "my api", "devports.toml"))
+    assert there("vscode", "--check").code == exitcodes.OK
+    assert "`Run Web`" in below("vscode").err
+    assert labels_of(project) == ["Run Shop"]
+
+
+def test_a_broken_file_below_is_reported_and_the_others_are_written(
+    below: Command, project: Project
+) -> None:
+    below("vscode", "--below")
+    put_below(project, "services/web", "[services.shop]\nport = 8124\n")
+    put_below(project, "services/my api", "broken\n")
+    done = below("vscode")
+    assert done.code == exitcodes.NO
+    assert "error: `services/my api/devports.toml` is not valid TOML" in done.err
+    assert labels_of(project) == ["Run Web (services/my api)", "Run Shop", "Run All"]
+    assert below("vscode", "--json").json()["errors"][0]["code"] == "config-syntax"
+
+
+def test_many_at_once_all_succeed(devports: Command, project: Project) -> None:
+    """Each writes or finds that another one has written."""
+    put(project, COMMENTED)
+    runs = [devports.start("vscode") for _ in range(20)]
+    ends = [(each.ends(within=60), each.err) for each in runs]
+    for code, text in ends:
+        assert code == exitcodes.OK or "run the command again" in text, (code, text)
+    assert devports("vscode", "--check").code == exitcodes.OK

@@ -78,7 +78,30 @@ def test_a_failure_names_the_file_and_what_happened() -> None:
     line, _ = failure("port 1: held\x1b", "devports.toml").splitlines()
     found = re.search(ERROR, line)
     assert found is not None
-    assert found.groups() == ("devports.toml", r"port 1: held\x1b")
+    assert found.groups() == ("devports.toml", None, r"port 1: held\x1b")
+
+
+FORMER_ERROR = "^devports: error: ([^:]+): (.*)$"
+"""The pattern of tasks that were written before lines had a number: no launch may start by it."""
+
+
+@pytest.mark.parametrize(
+    ("message", "line", "groups"),
+    [
+        pytest.param("`web` is held", 2, ("devports.toml", "2", "`web` is held"), id="a line"),
+        pytest.param("`web` is held", 0, ("devports.toml", None, "`web` is held"), id="none"),
+        pytest.param(
+            "127.0.0.1:8000 is held", 12, ("devports.toml", "12", "address 127.0.0.1:8000 is held"),
+            id="no number at the begin, which VS Code would read as the column",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failure_names_the_line(message: str, line: int, groups: tuple[str | None, ...]) -> None:
+    text, _ = failure(message, "devports.toml", line).splitlines()
+    found = re.search(ERROR, text)
+    assert found is not None
+    assert found.groups() == groups
+    assert re.search(FORMER_ERROR, text)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.core.service import Config, EditorTasks, Service
-from devports.vscode.tasks import Template
+from devports.vscode.tasks import Part, Template, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,3 +31,12 @@ def vscode(**keys: object) -> EditorTasks:
 
 def config(*services: Service) -> Config:
     return Config("/srv/shop/devports.toml", "/srv/shop", services)
+
+
+def parts(made: Config | Sequence[Part]) -> Sequence[Part]:
+    """Return the parts of a workspace; a configuration alone is in its folder itself."""
+    return (Part("", made),) if isinstance(made, Config) else made
+
+
+def workspace(made: Config) -> Workspace:
+    return Workspace(tuple(parts(made)))

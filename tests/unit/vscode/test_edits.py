@@ -134,13 +134,13 @@ def test_the_style_is_that_of_the_file(text: str, style: Style) -> None:
 
 
 def test_short_values_are_written_on_one_line_and_long_ones_are_not() -> None:
-    long = {"a": ["x" * 40, "y" * 40], "b": {}, "c": "z" * 80}
+    long = {"a": ["x" * 60, "y" * 60], "b": {}, "c": "z" * 80}
     assert written({"a": [1, {"b": None}]}, Style()) == '{ "a": [1, { "b": null }] }'
     assert written(long, Style("  ", "\r\n"), " ").split("\r\n") == [
         "{",
         '   "a": [',
-        f'     "{"x" * 40}",',
-        f'     "{"y" * 40}"',
+        f'     "{"x" * 60}",',
+        f'     "{"y" * 60}"',
         "   ],",
         '   "b": {},',
         f'   "c": "{"z" * 80}"',

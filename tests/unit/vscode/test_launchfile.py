@@ -10,7 +10,7 @@ import pytest
 from devports.vscode.merge import Plan, plan
 from devports.vscode.tasks import Template
 from tests.harness import jsonc
-from tests.unit.vscode.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, parts, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config
@@ -26,12 +26,17 @@ SHOP = config(API.replace(name="shop"))
 GONE = config()
 PLAIN = config(API.replace(vscode=vscode()))
 MARK = {"group": "devports"}
+FORMER = Template(
+    (ROOT / "tests/recorded/vscode-files/template-2026-11.tasks.json").read_text("utf-8"),
+    SHIPPED.launch,
+)
+"""The template of the version that has written the mark first."""
 NOT_RUNNING = "(?:`[^`]+` is ready on |not running)"
 READY_ONLY = "`[^`]+` is ready on "
 
 
 def made(what: Config, tasks: str | None = None, launch: str | None = None) -> Plan:
-    return plan(what, SHIPPED, tasks, launch)
+    return plan(parts(what), SHIPPED, tasks, launch)
 
 
 def texts(planned: Plan) -> tuple[str, str]:
@@ -40,7 +45,8 @@ def texts(planned: Plan) -> tuple[str, str]:
 
 
 def codes(planned: Plan) -> list[str]:
-    return [note.code for note in planned.notes]
+    """Return the codes of what a person has to decide."""
+    return [note.code for note in planned.notes if note.label == "warning"]
 
 
 def names(text: str, key: str = "configurations") -> list[str]:
@@ -72,7 +78,7 @@ def before(text: str) -> str:
 
 
 def of_before(what: Config) -> tuple[str, str]:
-    tasks, launch = map(before, texts(made(what)))
+    tasks, launch = map(before, texts(plan(parts(what), FORMER, None, None)))
     assert "presentation" not in launch
     assert jsonc.read(launch)
     return tasks, launch
@@ -256,7 +262,7 @@ def test_an_adoption_does_nothing_else_and_removes_nothing() -> None:
     tasks, launch = of_before(ONE)
     web = entry(texts(made(BOTH))[1], "Debug Web")
     launch = with_first(launch, json.dumps(web))
-    tasks = texts(made(BOTH))[0].replace(NOT_RUNNING, READY_ONLY)
+    tasks, _ = of_before(BOTH)
     moved = config(API.replace(ports=(("debug", 6000),)))
     tasks, after = texts(made(moved, tasks, launch))
     assert names(after) == ["Debug Web", "Debug Api"]
@@ -286,8 +292,8 @@ def test_what_only_looks_like_ours_stays_and_is_told_of_once(old: str, new: str)
     launch = launch.replace(old, new, 1)
     planned = made(ONE, tasks, launch)
     assert texts(planned)[1] == launch
-    (note,) = planned.notes
-    assert note.code == "entry-unmarked"
+    assert codes(planned) == ["entry-unmarked"]
+    note, *_ = planned.notes
     assert note.message.endswith("configuration `Debug Api` that looks generated but has no mark")
     mark = '"presentation": { "group": "devports" }'
     assert note.hints == (f"to let devports update it, add {mark}; otherwise rename it",)
@@ -355,10 +361,10 @@ OWN = """{
 
 def test_a_template_of_ones_own_need_not_bring_the_mark() -> None:
     own = Template(SHIPPED.tasks, OWN)
-    tasks, launch = texts(plan(ONE, own, None, None))
+    tasks, launch = texts(plan(parts(ONE), own, None, None))
     shown = [each["presentation"] for each in jsonc.read(launch)["configurations"]]
     assert shown == [{"hidden": True, "group": "devports"}, MARK]
-    assert plan(ONE, own, tasks, launch).in_sync
-    old = launch.replace(', "group": "devports"', "").replace(NOT_RUNNING, READY_ONLY)
-    planned = plan(ONE, own, before(tasks), old)
+    assert plan(parts(ONE), own, tasks, launch).in_sync
+    old = launch.replace(', "group": "devports"', "")
+    planned = plan(parts(ONE), own, of_before(ONE)[0], old)
     assert entry(texts(planned)[1], "Los: Api")["presentation"] == shown[0]

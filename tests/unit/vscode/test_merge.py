@@ -12,7 +12,7 @@ from devports.errors import DevportsError
 from devports.vscode.merge import BrokenFileError, Plan, plan, programs_of, task_path
 from devports.vscode.tasks import Template
 from tests.harness import jsonc
-from tests.unit.vscode.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, parts, service, vscode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ BOTH = config(API, WEB)
 
 
 def made(what: Config, tasks: str | None = None, launch: str | None = None) -> Plan:
-    return plan(what, SHIPPED, tasks, launch)
+    return plan(parts(what), SHIPPED, tasks, launch)
 
 
 def texts(planned: Plan) -> tuple[str, str]:
@@ -65,14 +65,7 @@ def test_a_commented_file_keeps_every_byte() -> None:
     at = tasks.index('\t\t{\n\t\t\t"label": "Run Backend"')
     assert tasks[:at] == COMMENTED[: COMMENTED.index("\t],\n}")]
     assert tasks.endswith("\t\t},\n\t],\n}\n")
-    assert labels(tasks) == [
-        "build",
-        "test",
-        "Run Backend",
-        "Free Backend Port",
-        "devports: doctor",
-        "devports: status",
-    ]
+    assert labels(tasks) == ["build", "test", "Run Backend"]
 
 
 KEPT = [
@@ -151,16 +144,19 @@ def test_a_label_of_the_users_is_followed_in_both_files() -> None:
 
 
 def test_a_task_that_went_stays_named_and_is_told_of() -> None:
-    tasks, _ = texts(made(BOTH))
-    launch = """{"configurations": [{"name": "F", "preLaunchTask": "Free Web Port", "type": "x"}],
-        "compounds": [{"name": "G", "postDebugTask": "Free Web Port", "preLaunchTask": 1}]}"""
+    tasks, _ = texts(made(BOTH, '{"tasks": [{"label": "mine", "dependsOn": ["Run Web", "x"]}]}'))
+    launch = """{"configurations": [{"name": "F", "preLaunchTask": "Run Web", "type": "x"}],
+        "compounds": [{"name": "G", "postDebugTask": "Run Web", "preLaunchTask": 1}]}"""
     planned = made(config(API.replace(vscode=vscode())), tasks, launch)
     assert texts(planned)[1] == launch
-    assert [note.code for note in planned.notes] == ["task-gone", "task-gone"]
-    assert planned.notes[0].message == (
-        "`F` in `.vscode/launch.json` names the task `Free Web Port`, which no longer exists; "
-        "left unchanged"
-    )
+    told = "in `.vscode/{}` names the task `Run Web`, which no longer exists; left unchanged"
+    gone = "no longer generated in `.vscode/{}`: {}"
+    assert [note.message for note in planned.notes] == [
+        f"`mine` {told.format('tasks.json')}",
+        f"`F` {told.format('launch.json')}",
+        f"`G` {told.format('launch.json')}",
+        gone.format("tasks.json", "`Run Web`, `Debug Api: server`, `Debug Web: server`, `Run All`"),
+    ]
     assert made(config(API.replace(vscode=vscode())), *texts(planned)).in_sync
 
 
@@ -194,7 +190,7 @@ def test_a_copy_of_a_task_stays_also_where_it_comes_first() -> None:
 def test_a_copy_of_ours_is_the_users() -> None:
     tasks, _ = texts(made(ONE))
     task = jsonc.read(tasks)["tasks"][0] | {"label": "Run mine"}
-    tasks = tasks.rstrip()[: -len("\n    ]\n}")] + f",\n{json.dumps(task)}\n    ]\n}}\n"
+    tasks = tasks.replace('"tasks": [', f'"tasks": [\n{json.dumps(task)},')
     assert made(ONE, tasks).in_sync
 
 

@@ -11,7 +11,7 @@ import pytest
 from devports.vscode.lint import labels_of, lint_launch, lint_tasks
 from devports.vscode.merge import plan
 from tests.harness import jsonc
-from tests.unit.vscode.conftest import ROOT, config, service, vscode
+from tests.unit.vscode.conftest import ROOT, config, parts, service, vscode
 
 if TYPE_CHECKING:
     from devports.core.service import Config
@@ -42,7 +42,7 @@ CONFIGS = [
 
 @pytest.mark.parametrize("made", CONFIGS)
 def test_what_is_made_is_valid(made: Config, template: Template) -> None:
-    tasks, launch = (file.after for file in plan(made, template, None, None).files)
+    tasks, launch = (file.after for file in plan(parts(made), template, None, None).files)
     assert tasks is not None
     assert [e.message for e in validator("tasks").iter_errors(jsonc.read(tasks))] == []
     assert lint_tasks("tasks.json", tasks) == ()
