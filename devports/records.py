@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Literal
 
-    from devports.core.model import Holder, Process
+    from devports.core.model import Endpoint, Holder, Process
     from devports.core.verdict import Finding
     from devports.system import Machine
 
@@ -346,6 +346,13 @@ def run_statuses(records: RunRecords) -> tuple[RunStatus, ...]:
     """Return every run of this user that is live or may have orphaned a server, live ones first."""
     found = [RunStatus(record, records.is_live(record)) for record in records.every()]
     return tuple(sorted(found, key=lambda run: not run.live))
+
+
+def servers_at(runs: Iterable[RunStatus], ends: Iterable[Endpoint]) -> list[int]:
+    """Return the servers that live runs started on the ports of these endpoints."""
+    ports = {end.port for end in ends}
+    on_them = (run for run in runs if run.live and run.record.spec.port in ports)
+    return [run.record.server.pid for run in on_them if run.record.server is not None]
 
 
 def find_status(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:

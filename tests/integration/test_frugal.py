@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_PTY
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_PROC, NEEDS_PTY
 from tests.harness.command import clean_environment
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ HEAVY = {
 }
 """Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
 
+WHOLE = 32
+"""Processes of which every descriptor is read, where there are hundreds."""
 FREE, HELD, SERVICE = 21, 30, 28
 """At most so many modules of ours for `check`: of a free port, of a held one, of a service."""
 
@@ -74,6 +76,7 @@ class Ran:
         argv = [sys.executable, "-c", PROGRAM, *map(str, words)]
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True)
         self.code, modules, self.events = json.loads(done.stderr.splitlines()[-1])
+        self.output = done.stdout
         self.modules = {str(name).partition(".")[0] for name in modules}
         ours = [name for name in modules if str(name).partition(".")[0] == "devports"]
         self.ours = {str(name).removeprefix("devports") for name in ours}
@@ -86,6 +89,12 @@ class Ran:
             for event in found
             if not event[1].endswith((".pyc", ".py", ".so")) and event[1] not in sys.path
         ]
+
+    @property
+    def holders(self) -> set[int]:
+        """The pids of all holders, from the output of `check --json`."""
+        (target,) = json.loads(self.output)["data"]["targets"]
+        return {holder["pid"] for found in target["endpoints"] for holder in found["holders"]}
 
     @property
     def in_proc(self) -> list[Any]:
@@ -113,6 +122,22 @@ def test_a_held_port_costs_the_words_for_its_holder_too(port: int, zoo: Zoo, tmp
     assert ran.modules & (PARSER | TOML | HEAVY) == set()
     assert ran.did("socket.bind") == [], "nothing is bound where somebody listens"
     assert ran.did("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork") == []
+
+
+@NEEDS_NETLINK_BOUND
+@NEEDS_PROC
+def test_an_old_holder_and_its_relatives_are_found_without_reading_newer_processes(
+    port: int, zoo: Zoo, tmp_path: Path
+):
+    forked = zoo("forked_listener", port)
+    zoo("sharers", port + 1, "--count", 150)
+    ran = Ran("check", port, "--json", folder=tmp_path)
+    assert ran.code == 1
+    assert ran.holders == set(forked.pids)
+    whole = [event for event in ran.did("os.listdir") if event[1].isdigit()]
+    assert len(whole) <= WHOLE, "the newest ones, the holders and their relatives"
+    states = [event for event in ran.in_proc if event[1].endswith("/stat")]
+    assert len(states) <= WHOLE, "whether it is a zombie is read of those without descriptors"
 
 
 def test_a_service_costs_the_reader_of_its_configuration_too(port: int, tmp_path: Path):

@@ -57,18 +57,16 @@ UNLISTED = "the processes of other users, which /proc does not list for this use
 
 
 def holding(
-    sockets: Sequence[Socket],
-    *,
-    thorough: bool,
-    likely: Callable[[], Collection[int]] = tuple,
+    sockets: Sequence[Socket], likely: Callable[[], Collection[int]] = tuple, /, *, thorough: bool
 ) -> HolderSearch:
     """Return the holders of these sockets.
 
     Args:
         sockets: the sockets; those without an inode belong to no process.
+        likely: names processes that may have them, or their descendants. It is called only if there
+            are many others.
         thorough: search every process, which is needed before a process is signalled. Otherwise
             stop when each socket has a holder and the relatives of the holders were searched.
-        likely: names processes that may have them. It is called only if there are many others.
     """
     links = {f"socket:[{socket.inode}]": socket.inode for socket in sockets if socket.inode}
     search = Search(links)
@@ -113,7 +111,8 @@ def _find(search: Search, pids: Sequence[int], likely: Callable[[], Collection[i
     if not search.done:
         pids = search.glance(pids, FIRST_NUMBER)
     if not search.done:
-        search.search_quickly(likely())
+        named = likely()
+        search.search_quickly((*named, *relatives(named)))
     for numbers in NEXT_NUMBERS:
         if not search.done:
             pids = search.glance(pids, numbers)
@@ -157,7 +156,6 @@ class Search:
         self.found: dict[int, set[int]] = {}
         self.unreadable: list[int] = []
         self._seen: set[int] = set()
-        self._numbers: set[str] = set()
 
     @property
     def done(self) -> bool:
@@ -181,14 +179,14 @@ class Search:
     def search_quickly(self, pids: Iterable[int]) -> None:
         """Search these processes, but those with many descriptors only if they have a socket.
 
-        It is looked for at the lowest numbers, and at those that other holders have it at: fork(2)
-        keeps them. Before Linux 6.2 the kernel does not tell how many a process has.
+        It is looked for at the lowest numbers; a process that inherits it has it at the same one
+        as the holder (fork(2)). Before Linux 6.2 the kernel does not tell how many a process has.
         """
         new = [pid for pid in pids if pid not in self._seen]
         large = [pid for pid in new if _open_files(pid) > MANY]
         self.search(pid for pid in new if pid not in large)
-        numbers = self._numbers.union(map(str, range(MANY))) if large else ()
-        self.search(pid for pid in large if _has_one(pid, numbers, self.links))
+        lowest = [str(number) for number in range(MANY)] if large else ()
+        self.search(pid for pid in large if _has_one(pid, lowest, self.links))
 
     def glance(self, pids: Iterable[int], numbers: Sequence[str]) -> list[int]:
         """Look at these descriptors alone; return the processes that may have others.
@@ -257,7 +255,6 @@ class Search:
                     continue
                 if inode is not None:
                     held.add(inode)
-                    self._numbers.add(name)
         except OSError:  # it exited
             return len(names), held
         finally:
