@@ -42,7 +42,7 @@ TOML = {"tomllib", "typing", "datetime", "re", "enum", "string", "collections", 
 HEAVY = {
     *("psutil", "questionary", "prompt_toolkit", "rich", "subprocess", "dataclasses", "pathlib"),
     *("tempfile", "logging", "asyncio", "inspect", "threading", "socket", "ctypes", "shutil"),
-    *("selectors", "traceback", "ast", "json", "signal", "difflib"),
+    *("selectors", "traceback", "ast", "json", "signal", "difflib", "stringprep"),
 }
 """Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
 
@@ -53,6 +53,7 @@ FREE, HELD, SERVICE = 21, 30, 28
 
 COMMANDS = [
     pytest.param("--version", PARSER | TOML | HEAVY, id="--version: nothing"),
+    pytest.param("check localhost:9", PARSER | TOML | HEAVY, id="check HOST:PORT: the resolver"),
     pytest.param("check web", PARSER | HEAVY, id="check SERVICE: the TOML reader"),
     pytest.param("status", PARSER | HEAVY, id="status: the TOML reader"),
     pytest.param("status --json", HEAVY - {"json"}, id="status --json: argparse and json too"),
