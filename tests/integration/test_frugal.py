@@ -175,6 +175,16 @@ def test_a_command_imports_only_what_it_uses(
     assert Ran(*line.split(), folder=tmp_path).modules & absent == set()
 
 
+@pytest.mark.parametrize("made", [False, True], ids=["without a folder of VS Code", "with one"])
+def test_doctor_plans_editor_files_only_where_there_are_some(port: int, tmp_path: Path, made: bool):
+    (tmp_path / "devports.toml").write_text(f"[services.web]\nport = {port}\n", "utf-8")
+    if made:
+        (tmp_path / ".vscode").mkdir()
+    ran = Ran("doctor", folder=tmp_path)
+    assert ran.code == 0
+    assert any(event[1].endswith("tasks.json") for event in ran.did("open")) is made
+
+
 DRAW_NOTHING = [
     "--help",
     "run --help",
