@@ -366,14 +366,11 @@ SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
 def editor_facts(config: Config, platform: Platform) -> Editor:
     """Read `.vscode`; an error is a fact like the others."""
     wanted = any(service.vscode != EditorTasks() for service in config.services)
+    folders = (os.path.join(config.root, name) for name in (VSCODE, FOLDER))
+    if not wanted and not any(map(os.path.lexists, folders)):
+        return Editor()
     try:
         with files.opened(config.root, VSCODE) as folder:
-            if (
-                folder is None
-                and not wanted
-                and not os.path.lexists(os.path.join(config.root, FOLDER))
-            ):
-                return Editor()
             tasks, launch = (folder.read(name) if folder else None for name in FILES)
         looked = _planned(config, tasks, launch)
     except DevportsError as error:
