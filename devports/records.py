@@ -18,7 +18,7 @@ from itertools import takewhile
 
 from devports.core.holder_kind import RunInfo
 from devports.core.model import PortSpec, ProcessKey
-from devports.core.text import LAST_PORT, quote
+from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
 
@@ -191,24 +191,20 @@ class RunRecords:
 
         If that fails, the run is stopped all the same.
         """
-        import json  # as below
-
         words = [*takewhile(lambda word: word != "--", sys.argv[1:])]
         rest = ["-- ..."] if "--" in sys.argv else []  # they may hold secrets
         by = f"`{' '.join(['devports', *map(quote, words), *rest])}` (pid {os.getpid()})"
         with contextlib.suppress(OSError):
             path = f"{self._file(service, project)}{STOP_NOTE}"
-            write_private(path, json.dumps([key.pid, key.start, by]))
+            write_private(path, json_text([key.pid, key.start, by]))
 
     def take_stop_note(self, service: str, project: str) -> str:
         """Return which command has stopped this run, and remove the file."""
-        import json
-
         path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                pid, start, by = json.loads(file.read(MAX_RECORD))
+                pid, start, by = json_value(file.read(MAX_RECORD))
             os.unlink(path)
         except (OSError, ValueError, TypeError, RecursionError):
             return ""
@@ -247,12 +243,10 @@ class RunRecords:
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
-        import json  # only if there is a record
-
         try:
             descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
             with os.fdopen(descriptor, "rb") as file:
-                data = json.loads(file.read(MAX_RECORD))
+                data = json_value(file.read(MAX_RECORD))
             if data["version"] != VERSION or data["state"] not in STATES:
                 return None
             spec = PortSpec(str(data["host"]), int(data["port"]))
@@ -290,8 +284,6 @@ def _key(pair: list[int] | None) -> ProcessKey | None:
 
 
 def _write(path: str, record: RunRecord) -> None:
-    import json  # only for a run
-
     data = {
         "version": VERSION,
         "pid": record.key.pid,
@@ -307,7 +299,7 @@ def _write(path: str, record: RunRecord) -> None:
         "patience": record.patience,
         "stalled": record.stalled,
     }
-    write_private(path, json.dumps(data))
+    write_private(path, json_text(data))
 
 
 def write_private(path: str, text: str) -> None:

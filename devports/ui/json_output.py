@@ -6,11 +6,11 @@ masked as everywhere else. Times are ISO-8601 in UTC, durations are seconds.
 
 from __future__ import annotations
 
-import json
 import time
 
 from devports.core import holder_kind, stop_plan
 from devports.core.hint import text_of
+from devports.core.text import json_text
 from devports.core.value import unreachable
 from devports.core.verdict import (
     HolderUnknown,
@@ -72,7 +72,7 @@ def document(
         "errors": [_error(error, config) for error in errors],
     }
     # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
-    return json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n"
+    return json_text(result) + "\n"
 
 
 def overall(answers: Iterable[bool]) -> shape.Status:
