@@ -21,7 +21,6 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.ui.escape import command_line, redacted
-from devports.ui.reports import message, next_command, redacted_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ def doctor_data(
 
 
 def _problem(problem: Problem, now: float, config: str) -> shape.Problem:
+    from devports.ui.reports import message  # for `doctor` alone
+
     return {
         "code": problem.code,
         "severity": problem.severity,
@@ -259,6 +260,8 @@ def init_data(
     whole: bool,
 ) -> shape.InitData:
     """Return the data of ``init``: the file, its services with their sources, the skipped ones."""
+    from devports.ui.reports import next_command  # for `init` alone
+
     return {
         "path": path,
         "written": written,
@@ -271,6 +274,8 @@ def init_data(
 
 
 def _found(service: DetectedService) -> shape.Found:
+    from devports.ui.reports import redacted_line  # for `init` alone
+
     return {
         "name": service.name,
         "kind": service.kind,
@@ -287,6 +292,8 @@ def _found(service: DetectedService) -> shape.Found:
 
 
 def _source(source: Source) -> shape.Source:
+    from devports.ui.reports import redacted_line  # for `init` alone
+
     return {"file": source.path, "line": source.line or None, "text": redacted_line(source.text)}
 
 
