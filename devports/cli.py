@@ -81,7 +81,7 @@ def dispatch(words: list[str], screen: Console) -> int:
         return exitcodes.OK
     plain = [*words[:1], *(word for word in words[1:] if word != "--json")]
     if not any(word.startswith("-") for word in plain):
-        options = {"words": plain[1:], "as_json": len(plain) < len(words)}
+        options: dict[str, Any] = {"words": plain[1:], "as_json": len(plain) < len(words)}
         match plain:
             case ["check", _, *_]:
                 return call("devports.commands.check:check", screen, **options)
