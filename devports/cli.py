@@ -79,12 +79,14 @@ def dispatch(words: list[str], screen: Console) -> int:
     if words == ["--version"]:
         screen.out(f"devports {__version__}")
         return exitcodes.OK
-    if not any(word.startswith("-") for word in words):
-        match words:
+    plain = [*words[:1], *(word for word in words[1:] if word != "--json")]
+    if not any(word.startswith("-") for word in plain):
+        options: dict[str, Any] = {"words": plain[1:], "as_json": len(plain) < len(words)}
+        match plain:
             case ["check", _, *_]:
-                return call("devports.commands.check:check", screen, words=words[1:])
+                return call("devports.commands.check:check", screen, **options)
             case ["status", *_]:
-                return call("devports.commands.status:status", screen, words=words[1:])
+                return call("devports.commands.status:status", screen, **options)
             case _:
                 pass
     if words[:1] == [COMPLETE]:

@@ -18,7 +18,7 @@ from itertools import takewhile
 
 from devports.core.holder_kind import RunInfo
 from devports.core.model import PortSpec, ProcessKey
-from devports.core.text import LAST_PORT, quote
+from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Any, Literal
 
-    from devports.core.model import Holder, Process
+    from devports.core.model import Endpoint, Holder, Process
     from devports.core.recovery import EndReason
     from devports.core.verdict import Finding
     from devports.system import Machine
@@ -306,11 +306,9 @@ class RunRecords:
 
         If that fails, the run is stopped all the same.
         """
-        import json  # as below
-
         with contextlib.suppress(OSError):
             path = f"{self._file(service, project)}{STOP_NOTE}"
-            write_private(path, json.dumps([key.pid, key.start, this_command()]))
+            write_private(path, json_text([key.pid, key.start, this_command()]))
 
     @property
     def stops(self) -> str:
@@ -340,13 +338,11 @@ class RunRecords:
 
     def take_stop_note(self, service: str, project: str) -> str:
         """Return which command has stopped this run, and remove the file."""
-        import json
-
         path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                pid, start, by = json.loads(file.read(MAX_RECORD))
+                pid, start, by = json_value(file.read(MAX_RECORD))
             os.unlink(path)
         except (OSError, ValueError, TypeError, RecursionError):
             return ""
@@ -385,12 +381,10 @@ class RunRecords:
 
     @staticmethod
     def _read(path: str) -> RunRecord | None:
-        import json  # only if there is a record
-
         try:
             descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
             with os.fdopen(descriptor, "rb") as file:
-                data = json.loads(file.read(MAX_RECORD))
+                data = json_value(file.read(MAX_RECORD))
             if data["version"] != VERSION or data["state"] not in STATES:
                 return None
             spec = PortSpec(str(data["host"]), int(data["port"]))
@@ -463,8 +457,6 @@ def _end(data: dict[str, Any] | None) -> RunEnd | None:
 
 
 def _write(path: str, record: RunRecord) -> None:
-    import json  # only for a run
-
     data = {
         "version": VERSION,
         "pid": record.key.pid,
@@ -482,7 +474,7 @@ def _write(path: str, record: RunRecord) -> None:
         "log": record.log,
         "ended": record.ended and vars(record.ended),
     }
-    write_private(path, json.dumps(data))
+    write_private(path, json_text(data))
 
 
 def write_private(path: str, text: str) -> None:
@@ -521,6 +513,13 @@ def run_statuses(records: RunRecords) -> tuple[RunStatus, ...]:
     """Return every run of this user that is live or may have orphaned a server, live ones first."""
     found = [RunStatus(record, records.is_live(record)) for record in records.every()]
     return tuple(sorted(found, key=lambda run: not run.live))
+
+
+def servers_at(runs: Iterable[RunStatus], ends: Iterable[Endpoint]) -> list[int]:
+    """Return the servers that live runs started on the ports of these endpoints."""
+    ports = {end.port for end in ends}
+    on_them = (run for run in runs if run.live and run.record.spec.port in ports)
+    return [run.record.server.pid for run in on_them if run.record.server is not None]
 
 
 def find_status(runs: Iterable[RunStatus], service: str, project: str) -> RunStatus | None:

@@ -200,7 +200,14 @@ class FakeMachine:
     def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
         return "in-use"
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+    def holding(
+        self,
+        sockets: Sequence[Socket],
+        _likely: Callable[[], Collection[int]] = tuple,
+        /,
+        *,
+        thorough: bool,
+    ) -> HolderSearch:
         inodes = {socket.inode for socket in sockets if socket.inode}
         holders = tuple(
             Holder(process, tuple(sorted(self.open[pid] & inodes)), self.ancestors(process))

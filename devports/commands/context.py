@@ -13,7 +13,7 @@ from devports.system.inspect import endpoints_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.hint import Advice
@@ -210,13 +210,21 @@ class Context:
     def inspect(
         self,
         targets: Sequence[Target],
-        how: Callable[[Machine, Sequence[Endpoint]], tuple[Finding, ...]],
+        how: Callable[
+            [Machine, Sequence[Endpoint], Callable[[], Collection[int]]], tuple[Finding, ...]
+        ],
     ) -> tuple[tuple[Target, tuple[Finding, ...]], ...]:
         """Return the findings for each target, all from one call of `how`."""
         wanted = [(target, self.endpoints(target)) for target in targets]
         every = [endpoint for _, endpoints in wanted for endpoint in endpoints]
-        found = iter(how(self.machine, every))
+        found = iter(how(self.machine, every, lambda: self._servers_at(every)))
         return tuple((target, tuple(next(found) for _ in ends)) for target, ends in wanted)
+
+    def _servers_at(self, ends: Sequence[Endpoint]) -> list[int]:
+        """Return the servers that live runs started on the ports of these endpoints."""
+        from devports.records import run_statuses, servers_at
+
+        return servers_at(run_statuses(self.records()), ends)
 
     def endpoints(self, target: Target) -> tuple[Endpoint, ...]:
         return tuple(end for spec in target.specs for end in endpoints_of(self.machine, spec))

@@ -38,7 +38,7 @@ def script_of(service: Service, words: tuple[str, ...], config: Config) -> Scrip
 
 def program_of(service: Service, word: str, config: Config) -> str:
     """Return the file that the first word of a command would start; empty if there is none."""
-    values = values_for(service, config) | {"fd": "3"}
+    values = values_for(service, config, fd="3")
     path = programs.path_of(service.env)
     return programs.find_program(fill(word, values), fill(service.cwd, values), path)
 

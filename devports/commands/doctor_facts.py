@@ -69,7 +69,7 @@ from devports.system.linux import reserved
 from devports.system.project import checkout_of, checkouts_of
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
-from devports.vscode.tasks import FILES
+from devports.vscode.tasks import FILES, FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,10 +163,12 @@ def with_other_sockets(machine: Machine, declared: PortFacts, table: Table) -> P
 
 def _outgoing(machine: Machine, others: Sequence[Socket], port: int) -> list[Socket]:
     """Return the connections that got this port from the ephemeral range."""
-    low, high = machine.ephemeral()
     possible = [s for s in others if s.remote is not None and s.local.port == port]
     remote = {s.remote.port for s in possible if s.remote is not None}
-    if not low <= port <= high or not 0 < len(remote) <= MOST_PEERS:
+    if not 0 < len(remote) <= MOST_PEERS:
+        return []
+    low, high = machine.ephemeral()
+    if not low <= port <= high:
         return []
     peers = machine.table(remote).sockets
     return [socket for socket in possible if is_outgoing(socket, (low, high), peers)]
@@ -192,7 +194,7 @@ PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 def command_facts(service: Service, config: Config) -> Command:
     """Return the facts about a service that has a command."""
-    values = values_for(service, config) | {"fd": "3"}
+    values = values_for(service, config, fd="3")
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]
     exists = os.path.isdir(folder)
@@ -347,7 +349,7 @@ def command_errors(
 
 def _plan_handoff(declared: PortFacts, config: Config) -> None:
     service = declared.service
-    values = values_for(service, config) | {"fd": mark(0)}
+    values = values_for(service, config, fd=mark(0))
     own = {name: fill(text, values) for name, text in service.env}
     endpoints = tuple(finding.endpoint for finding in declared.findings)
     plan_handoff(service, argv_of(service, values), {**os.environ, **own}, endpoints)
@@ -377,6 +379,9 @@ SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "windows"}
 def editor_facts(config: Config, platform: Platform) -> Editor:
     """Read the `.vscode` with the tasks of a configuration; an error is a fact like the others."""
     wanted = any(service.vscode != EditorTasks() for service in config.services)
+    folders = (os.path.join(config.root, name) for name in (VSCODE, FOLDER))
+    if not wanted and not any(map(os.path.lexists, folders)):
+        return Editor()
     try:
         where = editor_folder(config)
         with files.opened(where.root, VSCODE) as folder:

@@ -378,6 +378,7 @@ def create_session(
                 take_over=lambda other: (
                     take_over or confirm_take_over(context.screen, other, policy)
                 ),
+                at_once=take_over,
                 alone=endpoints if policy.moves else (),
                 log=log,
             ),

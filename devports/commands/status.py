@@ -16,7 +16,14 @@ from devports.core.service import changed_ports
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import RunStatus, find_status, run_state, run_statuses, status_at
+from devports.records import (
+    RunStatus,
+    find_status,
+    run_state,
+    run_statuses,
+    servers_at,
+    status_at,
+)
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
@@ -335,7 +342,8 @@ class Services:
         """Return an entry for every target, all from one inspection."""
         runs = run_statuses(self._context.records())
         wanted = [self._wanted(target, runs) for target in self._targets]
-        found = iter(self._findings([end for each in wanted for _, end in each.ends]))
+        ends = [end for each in wanted for _, end in each.ends]
+        found = iter(self._findings(ends, runs))
         entries = tuple(
             entry_of(each, [next(found) for _ in each.ends], runs, self._bases) for each in wanted
         )
@@ -347,10 +355,10 @@ class Services:
             offset=self._offset,
         )
 
-    def _findings(self, ends: Sequence[Endpoint]) -> tuple[Finding, ...]:
+    def _findings(self, ends: Sequence[Endpoint], runs: Sequence[RunStatus]) -> tuple[Finding, ...]:
         machine = self._context.machine
         if self._cache is None:
-            return inspect_quick(machine, ends)
+            return inspect_quick(machine, ends, lambda: servers_at(runs, ends))
         return inspect_without_bind(machine, ends, self._cache.holding)
 
     def _wanted(self, target: Target, runs: Sequence[RunStatus]) -> ServiceStatus:

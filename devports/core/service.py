@@ -222,18 +222,29 @@ def _replacement(match: re.Match[str], values: Mapping[str, str]) -> str:
     return "{" + match["literal"] + "}" if match["literal"] else match[0]
 
 
-def values_for(service: Service, config: Config) -> dict[str, str]:
-    """Return every placeholder's value for `service`, except `fd`.
+class _Values(dict[str, str]):
+    """The values of a service's placeholders; those of another service only when asked for."""
+
+    def __init__(self, own: Mapping[str, str], config: Config) -> None:
+        super().__init__(own)
+        self._config = config
+
+    def __missing__(self, name: str) -> str:
+        other = self._config.get(name.partition("services.")[2].partition(".")[0])
+        found = {} if other is None else own_values(other, prefix=f"services.{other.name}.")
+        return found[name]
+
+
+def values_for(service: Service, config: Config, **further: str) -> Mapping[str, str]:
+    """Return every placeholder's value for `service`.
 
     Args:
         service: the service whose texts are filled.
         config: the configuration with the other services.
+        further: values of the placeholders that depend on the start (`fd`).
     """
-    values = {"offset": str(config.offset)}
-    for other in config.services:
-        values |= own_values(other, prefix=f"services.{other.name}.")
-    values |= own_values(service, prefix=f"services.{service.name}.")
-    return values | own_values(service)
+    own = own_values(service) | own_values(service, prefix=f"services.{service.name}.")
+    return _Values({"offset": str(config.offset)} | own | further, config)
 
 
 def own_values(service: Service, prefix: str = "") -> dict[str, str]:

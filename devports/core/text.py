@@ -5,6 +5,10 @@ Numbers from outside are ASCII and bounded: Python would accept digits of every 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 PLAIN = "@%+=:,./-_"
 """Characters besides letters and digits that need no quotes, as in shlex.quote."""
 
@@ -67,3 +71,63 @@ def cells(text: str) -> int:
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text
     )
+
+
+def json_text(value: object) -> str:
+    """Return `value` as one line of JSON in ASCII, as json.dumps does.
+
+    Importing `json` costs more than half a Python start, for its decoder.
+
+    Raises:
+        ValueError: a number is infinite or none.
+        TypeError: JSON has no such type.
+    """
+    try:
+        from _json import encode_basestring_ascii, make_encoder
+
+        encode = make_encoder(
+            {}, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, False
+        )
+    except (ImportError, TypeError):  # an interpreter without it (PyPy), or with another one
+        import json
+
+        return json.dumps(value, allow_nan=False)
+    return "".join(encode(value, 0))
+
+
+def _refuse(value: object) -> None:
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+class _ScannerOptions:
+    """The defaults of json.loads."""
+
+    strict = True
+    object_hook = object_pairs_hook = memo = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+def json_value(raw: bytes) -> Any:
+    """Return the value that JSON in ASCII has, as json.loads does.
+
+    Raises:
+        ValueError: it is no JSON, or not ASCII.
+        RecursionError: it is nested too deeply.
+    """
+    text = raw.decode("ascii").strip()
+    try:
+        from _json import make_scanner
+
+        options: Any = _ScannerOptions
+        scan = make_scanner(options)
+    except (ImportError, AttributeError):
+        import json
+
+        return json.loads(text)
+    try:
+        value, end = scan(text, 0)
+    except StopIteration:
+        end, value = -1, None
+    if end != len(text):
+        raise ValueError("no JSON")
+    return value

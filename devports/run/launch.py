@@ -98,7 +98,7 @@ def prepare(
         DevportsError: the command cannot be started, or `handoff = "fd"` is not possible for it; or
             what `claim` raises.
     """
-    values = {**values_for(service, config), "fd": mark(0)}
+    values = values_for(service, config, fd=mark(0))
     own = {key: fill(text, values) for key, text in service.env}
     further = (service.spec.replace(port=port) for _, port in service.ports)
     argv = (*argv_of(service, values), *arguments)

@@ -49,6 +49,7 @@ def register_run(
     tell: Tell,
     *,
     take_over: Callable[[RunRecord], bool] = lambda _: False,
+    at_once: bool = False,
     alone: Sequence[Endpoint] = (),
     log: str = "",
 ) -> RunRecord:
@@ -56,8 +57,10 @@ def register_run(
 
     `take_over` decides whether the live run it is called with is stopped. A third run that has
     registered since then was started on purpose too, and stays: runs that take over at the same
-    time would stop each other. `alone`: endpoints that no other run may have claimed before, for a
-    run without a reservation, whose record is its only claim. `log`: of a run in the background.
+    time would stop each other. `at_once`: it is decided, so that no live run gets time to show the
+    mark; a second signal changes nothing for one that is stopping. `alone`: endpoints that no other
+    run may have claimed before, for a run without a reservation, whose record is its only claim.
+    `log`: of a run in the background.
 
     Raises:
         DevportsError: the service is already running.
@@ -80,7 +83,8 @@ def register_run(
             raise PortClaimedError
         if now.key != found:
             found, late, told, ending = now.key, found is not None, False, False
-            mark, gone = clock.Deadline(MARK_WAIT), clock.Deadline(max(patience, now.patience))
+            mark = clock.Deadline(0 if at_once else MARK_WAIT)
+            gone = clock.Deadline(max(patience, now.patience))
         stopping = ending or now.state == "stopping"
         if (gone if stopping else mark).passed:
             if stopping or late or not take_over(now):

@@ -242,7 +242,9 @@ def addresses(host: str) -> tuple[str, ...]:
         return ("::",) if has_ipv6() else ("0.0.0.0",)  # noqa: S104
     if address := canonical(host):
         return (address,)
-    found = net.getaddrinfo(host, None, 0, net.SOCK_STREAM)
+    # As bytes: for text the codec of international names (IDNA) is loaded, a third of a start.
+    name = host.encode() if host.isascii() else host
+    found = net.getaddrinfo(name, None, 0, net.SOCK_STREAM)
     every = dict.fromkeys(plain_address(str(entry[4][0])) for entry in found)
     # /etc/hosts often names ::1 where IPv6 is switched off.
     local = [address for address in every if probe(Endpoint(address, 0)) == "ok"]

@@ -72,6 +72,7 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
 def inspect_ports(
     machine: Machine,
     endpoints: Iterable[Endpoint],
+    likely: Callable[[], Collection[int]] = tuple,
     *,
     ours: Collection[int] = (),
     thorough: bool = False,
@@ -81,6 +82,7 @@ def inspect_ports(
     Args:
         machine: the operating system.
         endpoints: what servers are going to bind.
+        likely: names processes that may have them.
         ours: inodes of devports' own sockets, which are ignored.
         thorough: find every holder, which is needed before a process is signalled.
     """
@@ -89,10 +91,14 @@ def inspect_ports(
         return ()
     table = without(machine.table({endpoint.port for endpoint in wanted}), ours)
     judged = [(endpoint, _verdict(machine, endpoint, table, ours)) for endpoint in wanted]
-    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=thorough))
+    return with_holders(judged, lambda sockets: machine.holding(sockets, likely, thorough=thorough))
 
 
-def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Finding, ...]:
+def inspect_quick(
+    machine: Machine,
+    endpoints: Iterable[Endpoint],
+    likely: Callable[[], Collection[int]] = tuple,
+) -> tuple[Finding, ...]:
     """Return a finding for each endpoint, at a cost that does not grow with the number of sockets.
 
     The verdicts are those of `inspect_ports`. The kernel finds listeners by a look-up, but walks
@@ -110,7 +116,7 @@ def inspect_quick(machine: Machine, endpoints: Iterable[Endpoint]) -> tuple[Find
         table = machine.table({endpoint.port for endpoint in rest})
         verdicts |= {endpoint: _verdict(machine, endpoint, table, ()) for endpoint in rest}
     judged = ((end, verdict) for end in wanted if (verdict := verdicts[end]) is not None)
-    return with_holders(judged, lambda sockets: machine.holding(sockets, thorough=False))
+    return with_holders(judged, lambda sockets: machine.holding(sockets, likely, thorough=False))
 
 
 def _quick_verdict(machine: Machine, endpoint: Endpoint, listeners: Table) -> Verdict | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from devports.core.holder_kind import CurrentUser
     from devports.core.model import (
@@ -93,8 +93,18 @@ class Machine(Protocol):
     def reserve(self, endpoint: Endpoint) -> Reservation | BindResult:
         """Bind an endpoint and keep the socket, or return why it cannot be bound."""
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
-        """Return the holders of these sockets; `thorough` before a process is signalled."""
+    def holding(
+        self,
+        sockets: Sequence[Socket],
+        likely: Callable[[], Collection[int]] = ...,
+        /,
+        *,
+        thorough: bool,
+    ) -> HolderSearch:
+        """Return the holders of these sockets; `thorough` before a process is signalled.
+
+        `likely` names processes that may have them, for systems where a search takes long.
+        """
 
     def process(self, pid: int) -> Process | None:
         """Return the facts about a process, None if it does not exist."""

@@ -8,7 +8,6 @@ of that name too, and so does a program for node.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from errno import EACCES
@@ -295,6 +294,8 @@ def _upwards(folder: str) -> Iterator[str]:
 
 def package(folder: str) -> dict[str, object]:
     """Return the content of the package.json in a folder; empty if it cannot be read."""
+    import json  # for commands of Node alone
+
     try:
         with open(os.path.join(folder, "package.json"), "rb") as file:
             data = json.loads(file.read(MAX_PACKAGE))

@@ -338,7 +338,14 @@ class PsMachine:
     def reserve(self, endpoint: Endpoint) -> bind.Reservation | BindResult:
         return bind.reserve(endpoint, identity(os.getpid(), endpoint))
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+    def holding(
+        self,
+        sockets: Sequence[Socket],
+        _likely: Callable[[], Collection[int]] = tuple,
+        /,
+        *,
+        thorough: bool,
+    ) -> HolderSearch:
         wanted = {socket.inode: socket for socket in sockets if socket.inode}
         if missing := {s.local.port for inode, s in wanted.items() if inode not in self._rows}:
             self.table(missing)

@@ -7,12 +7,12 @@ see `ui.json_types`. Nothing of it goes to stdout, which is the server's.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 
 from devports.core import recovery, stop_plan
 from devports.core.holder_kind import Container
+from devports.core.text import json_text
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 
@@ -62,7 +62,7 @@ class EventLog:
         stamp = {"time": f"{moment}.{int(now % 1 * 1000):03}Z", "service": self._service}
         line = {"event": event["event"], **stamp, **event}
         try:
-            os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+            os.write(self._descriptor, json_text(line).encode() + b"\n")
         except OSError:
             return
 

@@ -6,11 +6,11 @@ masked as everywhere else. Times are ISO-8601 in UTC, durations are seconds.
 
 from __future__ import annotations
 
-import json
 import time
 
 from devports.core import holder_kind, stop_plan
 from devports.core.hint import text_of
+from devports.core.text import json_text
 from devports.core.value import unreachable
 from devports.core.verdict import (
     HolderUnknown,
@@ -21,7 +21,6 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.ui.escape import command_line, redacted
-from devports.ui.reports import message, next_command, redacted_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def document(
         "errors": [_error(error, config) for error in errors],
     }
     # A file name can hold bytes that are no text (surrogates): only ASCII can always be written.
-    return json.dumps(result, ensure_ascii=True, allow_nan=False) + "\n"
+    return json_text(result) + "\n"
 
 
 def overall(answers: Iterable[bool]) -> shape.Status:
@@ -163,6 +162,8 @@ def doctor_data(
 
 
 def _problem(problem: Problem, now: float, config: str) -> shape.Problem:
+    from devports.ui.reports import message  # for `doctor` alone
+
     return {
         "code": problem.code,
         "severity": problem.severity,
@@ -260,6 +261,8 @@ def init_data(
     whole: bool,
 ) -> shape.InitData:
     """Return the data of ``init``: the file, its services with their sources, the skipped ones."""
+    from devports.ui.reports import next_command  # for `init` alone
+
     return {
         "path": path,
         "written": written,
@@ -272,6 +275,8 @@ def init_data(
 
 
 def _found(service: DetectedService) -> shape.Found:
+    from devports.ui.reports import redacted_line  # for `init` alone
+
     return {
         "name": service.name,
         "kind": service.kind,
@@ -288,6 +293,8 @@ def _found(service: DetectedService) -> shape.Found:
 
 
 def _source(source: Source) -> shape.Source:
+    from devports.ui.reports import redacted_line  # for `init` alone
+
     return {"file": source.path, "line": source.line or None, "text": redacted_line(source.text)}
 
 

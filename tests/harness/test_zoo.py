@@ -213,6 +213,13 @@ def test_the_storm_is_another_process_soon(port: int, zoo: Zoo) -> None:
     eventually(lambda: not tables.rows(port), what="the end of the last one")
 
 
+def test_the_sharers_have_every_listener_and_the_first_one_has_none(port: int, zoo: Zoo) -> None:
+    actor = zoo("sharers", port, "--count", 20)
+    holders = [tables.listening_pids(port + number) for number in range(7)]
+    assert all(holders)
+    assert set().union(*holders) <= set(actor.pids) - {actor.pid}
+
+
 def test_the_respawner_replaces_its_listener(port: int, zoo: Zoo) -> None:
     actor = zoo("respawner", port)
     actor.cast[1].send(signal.SIGTERM)

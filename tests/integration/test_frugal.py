@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_PTY
+from tests.harness.capabilities import NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_PROC, NEEDS_PTY
 from tests.harness.command import clean_environment
 
 if TYPE_CHECKING:
@@ -42,18 +42,22 @@ TOML = {"tomllib", "typing", "datetime", "re", "enum", "string", "collections", 
 HEAVY = {
     *("psutil", "questionary", "prompt_toolkit", "rich", "subprocess", "dataclasses", "pathlib"),
     *("tempfile", "logging", "asyncio", "inspect", "threading", "socket", "ctypes", "shutil"),
-    *("selectors", "traceback", "ast", "json", "signal", "difflib"),
+    *("selectors", "traceback", "ast", "json", "signal", "difflib", "stringprep"),
 }
 """Each costs a good part of a Python start; psutil three starts, questionary more than ten."""
 
+WHOLE = 32
+"""Processes of which every descriptor is read, where there are hundreds."""
 FREE, HELD, SERVICE = 21, 30, 28
 """At most so many modules of ours for `check`: of a free port, of a held one, of a service."""
 
 COMMANDS = [
     pytest.param("--version", PARSER | TOML | HEAVY, id="--version: nothing"),
+    pytest.param("check localhost:9", PARSER | TOML | HEAVY, id="check HOST:PORT: the resolver"),
     pytest.param("check web", PARSER | HEAVY, id="check SERVICE: the TOML reader"),
     pytest.param("status", PARSER | HEAVY, id="status: the TOML reader"),
-    pytest.param("status --json", HEAVY - {"json"}, id="status --json: argparse and json too"),
+    pytest.param("status --json", PARSER | HEAVY, id="status --json: as status"),
+    pytest.param("check --json 9", PARSER | TOML | HEAVY, id="check --json: nothing of Python's"),
     pytest.param("status --all", {"rich", "prompt_toolkit", "questionary"}, id="status --all"),
     pytest.param("free web", HEAVY - {"signal"}, id="free: argparse and the numbers of signals"),
     pytest.param("validate", HEAVY, id="validate: argparse and the TOML reader"),
@@ -74,6 +78,7 @@ class Ran:
         argv = [sys.executable, "-c", PROGRAM, *map(str, words)]
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True)
         self.code, modules, self.events = json.loads(done.stderr.splitlines()[-1])
+        self.output = done.stdout
         self.modules = {str(name).partition(".")[0] for name in modules}
         ours = [name for name in modules if str(name).partition(".")[0] == "devports"]
         self.ours = {str(name).removeprefix("devports") for name in ours}
@@ -86,6 +91,12 @@ class Ran:
             for event in found
             if not event[1].endswith((".pyc", ".py", ".so")) and event[1] not in sys.path
         ]
+
+    @property
+    def holders(self) -> set[int]:
+        """The pids of all holders, from the output of `check --json`."""
+        (target,) = json.loads(self.output)["data"]["targets"]
+        return {holder["pid"] for found in target["endpoints"] for holder in found["holders"]}
 
     @property
     def in_proc(self) -> list[Any]:
@@ -113,6 +124,22 @@ def test_a_held_port_costs_the_words_for_its_holder_too(port: int, zoo: Zoo, tmp
     assert ran.modules & (PARSER | TOML | HEAVY) == set()
     assert ran.did("socket.bind") == [], "nothing is bound where somebody listens"
     assert ran.did("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork") == []
+
+
+@NEEDS_NETLINK_BOUND
+@NEEDS_PROC
+def test_an_old_holder_and_its_relatives_are_found_without_reading_newer_processes(
+    port: int, zoo: Zoo, tmp_path: Path
+):
+    forked = zoo("forked_listener", port)
+    zoo("sharers", port + 1, "--count", 150)
+    ran = Ran("check", port, "--json", folder=tmp_path)
+    assert ran.code == 1
+    assert ran.holders == set(forked.pids)
+    whole = [event for event in ran.did("os.listdir") if event[1].isdigit()]
+    assert len(whole) <= WHOLE, "the newest ones, the holders and their relatives"
+    states = [event for event in ran.in_proc if event[1].endswith("/stat")]
+    assert len(states) <= WHOLE, "whether it is a zombie is read of those without descriptors"
 
 
 def test_a_service_costs_the_reader_of_its_configuration_too(port: int, tmp_path: Path):
@@ -147,6 +174,16 @@ def test_a_command_imports_only_what_it_uses(
         f'[services.web]\nport = {port}\ncommand = "python3 -m http.server {{port}}"\n', "utf-8"
     )
     assert Ran(*line.split(), folder=tmp_path).modules & absent == set()
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["without a folder of VS Code", "with one"])
+def test_doctor_plans_editor_files_only_where_there_are_some(port: int, tmp_path: Path, made: bool):
+    (tmp_path / "devports.toml").write_text(f"[services.web]\nport = {port}\n", "utf-8")
+    if made:
+        (tmp_path / ".vscode").mkdir()
+    ran = Ran("doctor", folder=tmp_path)
+    assert ran.code == 0
+    assert any(event[1].endswith("tasks.json") for event in ran.did("open")) is made
 
 
 DRAW_NOTHING = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import ExitStack
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -324,3 +326,48 @@ RELEASES = [
 @pytest.mark.parametrize(("release", "expected"), RELEASES)
 def test_which_kernels_list_bound_sockets(release: str, expected: bool):
     assert kernel_shows_bound(release) is expected
+
+
+def holders_of(found: HolderSearch) -> dict[int, set[int]]:
+    """Return which processes have each socket, by inode."""
+    every = [(inode, holder.process.pid) for holder in found.holders for inode in holder.inodes]
+    return {inode: {pid for at, pid in every if at == inode} for inode, _ in every}
+
+
+@NEEDS_NETLINK_BOUND
+@pytest.mark.parametrize("seed", range(4))
+def test_the_quick_look_names_holders_where_the_complete_one_does(port: int, zoo: Zoo, seed: int):
+    zoo("sharers", port, "--seed", seed)
+    zoo("fork_storm", port + 7)
+    *shared, passed_on = sorted(
+        linux.table(range(port, port + 8)).sockets, key=lambda socket: socket.local.port
+    )
+    chance = Random(seed)
+    complete = holders_of(linux.holding(shared, thorough=True))
+    assert set(complete) == {socket.inode for socket in shared}
+    for _ in range(8):
+        wanted = [*chance.sample(shared, chance.randint(1, 4)), passed_on]
+        seen = linux.holding(wanted, thorough=False)
+        quick = holders_of(seen)
+        assert set(quick) == {socket.inode for socket in wanted}, "each has a holder"
+        assert all(quick[inode] <= complete.get(inode, quick[inode]) for inode in quick)
+        assert (seen.hidden, seen.gaps) == ((), ())
+
+
+@NEEDS_NETLINK_BOUND
+def test_an_heir_with_many_descriptors_is_named_by_the_quick_look(port: int):
+    with ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(open(os.devnull, "rb"))
+        server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        assert server.fileno() > 256, "beyond what is read of a process with so many"
+        life, end = os.pipe()
+        if (heir := os.fork()) == 0:
+            os.close(end)
+            os.read(life, 1)
+            os._exit(0)
+        stack.callback(os.waitpid, heir, 0)
+        stack.callback(os.close, end)
+        stack.callback(os.close, life)
+        (holders,) = holders_of(linux.holding(linux.table({port}).sockets, thorough=False)).values()
+        assert holders == {os.getpid(), heir}

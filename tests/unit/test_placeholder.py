@@ -59,9 +59,14 @@ def test_a_value_is_not_filled_again():
     assert fill("{host}{port}", {"host": "{port}", "port": "1"}) == "{port}1"
 
 
-def test_a_placeholder_without_a_value_is_an_error():
-    with pytest.raises(KeyError, match="fd"):
-        fill("--fd {fd}", VALUES)
+@pytest.mark.parametrize(
+    "name",
+    ["fd", "services.web.port", "services.db.ports.debug", "a.services.db.port"],
+    ids=["a descriptor", "an unknown service's port", "an unknown port", "no service at all"],
+)
+def test_a_placeholder_without_a_value_is_an_error(name: str):
+    with pytest.raises(KeyError, match=name):
+        fill(f"--option {{{name}}}", VALUES)
 
 
 def test_names_are_told_from_the_shells():

@@ -24,11 +24,12 @@ from tests.fakes import FakeMachine
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
     from devports.core.recovery import RunEvent
+    from devports.system.machine import ProcessHandle
 
 SPEC = PortSpec("127.0.0.1", 8000)
 
@@ -364,6 +365,34 @@ def claiming(
 
 def test_a_run_puts_itself_in_charge(records: RunRecords, machine: FakeMachine):
     assert claiming(records, machine).key == machine.key(os.getpid())
+
+
+class Timed(FakeMachine):
+    """Counts the waits for the exit of a run."""
+
+    waits = 0
+
+    def wait_for_exit(
+        self, pins: Sequence[ProcessHandle], seconds: float
+    ) -> tuple[ProcessHandle, ...]:
+        self.waits += 1
+        return super().wait_for_exit(pins, seconds)
+
+
+def test_a_run_that_is_taken_over_in_any_case_gets_no_time_to_say_that_it_stops(tmp_path: Path):
+    machine = Timed()
+    machine.add(os.getpid())
+    records = RunRecords(str(tmp_path), machine)
+    records.claim(record_of(machine, 50))
+    waits: list[int] = []
+
+    def take_over(_other: RunRecord) -> bool:
+        waits.append(machine.waits)
+        machine.end(50)
+        return True
+
+    register_run(records, machine, SERVICE, "/p", lambda _: None, take_over=take_over, at_once=True)
+    assert waits == [0]
 
 
 def claiming_alone(records: RunRecords, machine: FakeMachine) -> RunRecord:

@@ -1,7 +1,8 @@
 """The processes that have a socket open.
 
-The cost is one system call per open descriptor, so the search starts at the most likely place: the
-socket's control group, then processes of its uid with the newest first, then all.
+The cost is one system call per open descriptor, so a search that need not be complete starts at the
+most likely place: the socket's control group, then processes of its uid, the newest first; in each
+of them at the numbers that a server's socket usually has. Only then everything is read.
 
 Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
 is refused) are still a descriptor of some process: its protocol comes from the attribute
@@ -24,7 +25,7 @@ from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from devports.core.model import Table
 
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 
 SMALL_CGROUP = 60
 """Processes up to which a control group is searched first (a service, a container)."""
+NEWEST = 16
+"""Newest processes that are read whole first: a server is looked up most often when it is new."""
+FIRST_NUMBER = ("3",)
+"""Descriptor of the first file that a program opens: many servers open no other one before."""
+NEXT_NUMBERS = (("4", "5", "6"), tuple(map(str, range(7, 12))), tuple(map(str, range(12, 28))))
+"""Further descriptors, by likelihood: beside event loops, logs, libraries and pipes."""
+MANY = 256
+"""Descriptors of a process that is not read whole where another process is likelier."""
 MAX_LIKELY = 8
 MOST_SEARCHES = 20
 """Searches of new processes for a socket without a holder, which may be passed on."""
@@ -47,11 +56,15 @@ NOT_HERE = (
 UNLISTED = "the processes of other users, which /proc does not list for this user (hidepid)"
 
 
-def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+def holding(
+    sockets: Sequence[Socket], likely: Callable[[], Collection[int]] = tuple, /, *, thorough: bool
+) -> HolderSearch:
     """Return the holders of these sockets.
 
     Args:
         sockets: the sockets; those without an inode belong to no process.
+        likely: names processes that may have them, or their descendants. It is called only if there
+            are many others.
         thorough: search every process, which is needed before a process is signalled. Otherwise
             stop when each socket has a holder and the relatives of the holders were searched.
     """
@@ -60,12 +73,13 @@ def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     if not links:
         return HolderSearch()
     groups = groups_of({socket.cgroup for socket in sockets if socket.cgroup})
-    for _, members in groups.values():
-        if len(members) <= SMALL_CGROUP:
-            search.search(members)
+    small = [pid for _, pids in groups.values() if len(pids) <= SMALL_CGROUP for pid in pids]
     if thorough:
-        search.search(processes.pids())
-    elif not search.done:
+        search.search((*small, *processes.pids()))
+    else:
+        search.search_quickly(small)
+        for pids in _candidates(search, sockets, groups):
+            _find(search, pids, likely)
         _widen(search, sockets)
     if _without_opener(sockets, search):
         search.search(processes.pids())
@@ -76,15 +90,42 @@ def holding(sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
     return _holding(sockets, search, groups, complete=thorough)
 
 
-def _widen(search: Search, sockets: Sequence[Socket]) -> None:
-    uids = {socket.uid for socket in sockets}
-    every_pid = processes.pids()
-    for pid in every_pid:
-        if not search.done and _uid(pid) in uids:
-            search.search((pid,))
-    search.search(relatives(search.found))
+def _candidates(search: Search, sockets: Sequence[Socket], groups: Groups) -> Iterator[list[int]]:
+    """Yield processes that may have the sockets, newest first, until each socket has a holder."""
+    members = {pid for _, pids in groups.values() for pid in pids}
     if not search.done:
-        search.search(every_pid)
+        yield processes.newest_first(members)
+    if not search.done:
+        yield [pid for pid in _of_opener(sockets) if pid not in members]
+
+
+def _of_opener(sockets: Iterable[Socket]) -> list[int]:
+    """Return the processes of the users who opened the sockets."""
+    uids = {socket.uid for socket in sockets}
+    return [pid for pid in processes.pids() if _uid(pid) in uids]
+
+
+def _find(search: Search, pids: Sequence[int], likely: Callable[[], Collection[int]]) -> None:
+    """Look into these processes at the likely descriptors, until each socket has a holder."""
+    search.search_quickly(pids[:NEWEST])
+    if not search.done:
+        pids = search.glance(pids, FIRST_NUMBER)
+    if not search.done:
+        named = likely()
+        search.search_quickly((*named, *relatives(named)))
+    for numbers in NEXT_NUMBERS:
+        if not search.done:
+            pids = search.glance(pids, numbers)
+
+
+def _widen(search: Search, sockets: Sequence[Socket]) -> None:
+    """Search the relatives of the holders; then, for what is missing, every process."""
+    search.search_quickly(relatives(search.found))
+    if not search.done:
+        search.search_until_done(_of_opener(sockets))
+        search.search(relatives(search.found))
+    if not search.done:
+        search.search(processes.pids())
 
 
 def _without_opener(sockets: Iterable[Socket], search: Search) -> list[Socket]:
@@ -101,22 +142,24 @@ def _without_opener(sockets: Iterable[Socket], search: Search) -> list[Socket]:
 
 
 class Search:
-    """A search of descriptors that reads no process twice."""
+    """A search of descriptors that reads no process twice.
+
+    Attributes:
+        links: targets of links in /proc, and the inodes of the sockets, that are wanted.
+        missing: those of them that no process was found to have.
+        found: processes, and the inodes of the wanted sockets that each has.
+        unreadable: processes that only another user can read.
+    """
 
     def __init__(self, links: dict[str, int]) -> None:
-        self.links = links
+        self.links, self.missing = links, links
         self.found: dict[int, set[int]] = {}
         self.unreadable: list[int] = []
         self._seen: set[int] = set()
 
     @property
-    def named(self) -> set[int]:
-        """The inodes that a process has."""
-        return {inode for held in self.found.values() for inode in held}
-
-    @property
     def done(self) -> bool:
-        return self.named == set(self.links.values())
+        return not self.missing
 
     def search(self, pids: Iterable[int]) -> bool:
         """Search these processes; return whether any of them was new."""
@@ -126,11 +169,46 @@ class Search:
             self._read(pid)
         return bool(new)
 
+    def search_until_done(self, pids: Iterable[int]) -> None:
+        """Search these processes one by one, until each socket has a holder."""
+        for pid in pids:
+            if self.done:
+                break
+            self.search((pid,))
+
+    def search_quickly(self, pids: Iterable[int]) -> None:
+        """Search these processes, but those with many descriptors only if they have a socket.
+
+        It is looked for at the lowest numbers; a process that inherits it has it at the same one
+        as the holder (fork(2)). Before Linux 6.2 the kernel does not tell how many a process has.
+        """
+        new = [pid for pid in pids if pid not in self._seen]
+        large = [pid for pid in new if _open_files(pid) > MANY]
+        self.search(pid for pid in new if pid not in large)
+        lowest = [str(number) for number in range(MANY)] if large else ()
+        self.search(pid for pid in large if _has_one(pid, lowest, self.links))
+
+    def glance(self, pids: Iterable[int], numbers: Sequence[str]) -> list[int]:
+        """Look at these descriptors alone; return the processes that may have others.
+
+        A process with a missing socket is searched whole. No other one counts as searched.
+        """
+        left = []
+        for pid in pids:
+            if self.done:
+                break
+            has = _has_one(pid, numbers, self.missing)
+            if has:
+                self.search((pid,))
+            if has is not None:
+                left.append(pid)
+        return left
+
     def search_threads(self) -> None:
         """Search for what no process has open: a thread may have its own table (unshare(2))."""
         for pid in () if self.done else tuple(self._seen):
             if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
-                self.found.setdefault(pid, set()).update(held)
+                self._add(pid, held)
 
     @property
     def lists_all(self) -> bool:
@@ -138,34 +216,39 @@ class Search:
         return 1 in self._seen
 
     def _read(self, pid: int) -> None:
-        held = self._in_folder(f"/proc/{pid}/fd")
-        if not held and _is_zombie(pid):
+        opened, held = self._in_folder(f"/proc/{pid}/fd")
+        if not opened and (held is not None or _uid(pid) == os.geteuid()) and _is_zombie(pid):
             held = self._in_threads(pid)
         if held is None:
             self.unreadable.append(pid)
         if held:
-            self.found[pid] = held
+            self._add(pid, held)
+
+    def _add(self, pid: int, held: set[int]) -> None:
+        self.found.setdefault(pid, set()).update(held)
+        self.missing = {link: inode for link, inode in self.missing.items() if inode not in held}
 
     def _in_threads(self, pid: int) -> set[int] | None:
         """Return the wanted inodes of the threads of a process; None where they are not readable.
 
         The folder of a thread group leader that has exited is empty, and belongs to root.
         """
-        tasks = [self._in_folder(f"/proc/{pid}/task/{t}/fd") for t in listdir(f"/proc/{pid}/task")]
+        names = listdir(f"/proc/{pid}/task")
+        tasks = [self._in_folder(f"/proc/{pid}/task/{name}/fd")[1] for name in names]
         held = {inode for found in tasks if found for inode in found}
         return None if None in tasks and not held else held
 
-    def _in_folder(self, folder: str) -> set[int] | None:
-        """Return the wanted inodes among the descriptors here; None where they are not readable."""
+    def _in_folder(self, folder: str) -> tuple[int, set[int] | None]:
+        """Return how many descriptors are here, and the wanted inodes; None if unreadable."""
         held: set[int] = set()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            return held
-        except OSError:
-            return None
+        except OSError as error:
+            return 0, held if isinstance(error, FileNotFoundError) else None
+        names: list[str] = []
         try:
-            for name in os.listdir(descriptor):
+            names = os.listdir(descriptor)
+            for name in names:
                 try:
                     inode = self.links.get(os.readlink(name, dir_fd=descriptor))
                 except OSError:
@@ -173,10 +256,39 @@ class Search:
                 if inode is not None:
                     held.add(inode)
         except OSError:  # it exited
-            return held
+            return len(names), held
         finally:
             os.close(descriptor)
-        return held
+        return len(names), held
+
+
+def _open_files(pid: int) -> int:
+    """Return how many descriptors a process has (proc(5)); 0 if unknown."""
+    try:
+        return os.stat(f"/proc/{pid}/fd").st_size
+    except OSError:
+        return 0
+
+
+def _has_one(pid: int, numbers: Collection[str], links: Collection[str]) -> bool | None:
+    """Return whether one of these descriptors is one of the sockets.
+
+    None if the process is not worth a second glance: none of several numbers is open, or they are
+    not readable.
+    """
+    try:
+        if numbers is FIRST_NUMBER:  # a path costs less than a folder
+            return os.readlink(f"/proc/{pid}/fd/3") in links
+        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        return False if isinstance(error, FileNotFoundError) else None
+    try:
+        targets = [processes.link(number, folder) for number in numbers]
+    finally:
+        os.close(folder)
+    if any(target in links for target in targets):
+        return True
+    return False if any(targets) else None
 
 
 def listening(pids: Collection[int]) -> tuple[Socket, ...]:
@@ -309,7 +421,7 @@ def _inode(path: str) -> int:
 
 
 def _members(folder: str) -> list[int]:
-    return [int(word) for word in read_file(f"{folder}/cgroup.procs").split()]
+    return [int(word) for word in read_file(f"{folder}/cgroup.procs").split() if word != b"0"]
 
 
 def _holding(
@@ -317,8 +429,8 @@ def _holding(
 ) -> HolderSearch:
     found = sorted(search.found.items())
     holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
-    named = search.named
-    unseen = [socket for socket in sockets if socket.inode and socket.inode not in named]
+    unnamed = set(search.missing.values())
+    unseen = [socket for socket in sockets if socket.inode in unnamed]
     if search.unreadable or not search.lists_all:
         unseen += _without_opener(sockets, search)
     proxies = _forwarders(search.unreadable) if unseen else {}

@@ -10,6 +10,8 @@ from devports.system.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from devports.core.holder_kind import CurrentUser
 
 MAX_FILE = 1 << 20
@@ -34,19 +36,23 @@ def read_file(path: str, most: int = MAX_FILE) -> bytes:
     return b"".join(parts)
 
 
-def link(path: str) -> str:
-    """Return the target of a link; empty where it cannot be read."""
+def link(path: str, folder: int | None = None) -> str:
+    """Return the target of a link, in an open folder if given; empty where it cannot be read."""
     try:
-        return os.readlink(path)
+        return os.readlink(path, dir_fd=folder)
     except OSError:
         return ""
 
 
 def pids() -> list[int]:
-    """Return all processes, newest first also after the pid counter has wrapped."""
+    """Return all processes, newest first."""
+    return newest_first(int(name) for name in listdir("/proc") if name.isdecimal())
+
+
+def newest_first(pids: Iterable[int]) -> list[int]:
+    """Return pids sorted by age, also after the pid counter has wrapped."""
     me = os.getpid()
-    found = [int(name) for name in listdir("/proc") if name.isdecimal()]
-    return sorted(found, key=lambda pid: (pid > me, -pid))
+    return sorted(pids, key=lambda pid: (pid > me, -pid))
 
 
 def stat_of(pid: int) -> procfs.Stat | None:

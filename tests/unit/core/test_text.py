@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import math
+import sys
 
-from devports.core.text import native, portable
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devports.core.text import json_text, json_value, native, portable
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,46 @@ def test_text_of_a_file_becomes_what_the_system_takes(text: str, encoding: str, 
 )
 def test_a_name_of_the_system_becomes_text_of_a_file(text: str, expected: str):
     assert portable(text) == expected
+
+
+@pytest.fixture(params=[False, True], ids=["the encoder in C", "an interpreter without it"])
+def interpreter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setitem(sys.modules, "_json", None)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(VALUES)
+def test_json_is_that_of_the_standard_library(value: object):
+    assert json_text(value) == json.dumps(value)
+    assert json_value(json_text(value).encode()) == value
+
+
+@pytest.mark.usefixtures("interpreter")
+def test_a_value_is_the_same_after_its_json():
+    value = {"name": "pr\udcfcf ä\n", "ports": [8000, 1.5, None, True], "own": {}}
+    assert json_text(value) == json.dumps(value)
+    assert json_value(b" " + json_text(value).encode() + b"\n") == value
+
+
+@pytest.mark.usefixtures("interpreter")
+@pytest.mark.parametrize("value", [math.inf, math.nan, {1, 2}, b"x"])
+def test_what_json_has_not_is_refused(value: object):
+    with pytest.raises((ValueError, TypeError)):
+        json_text([value])
+
+
+@pytest.mark.usefixtures("interpreter")
+@pytest.mark.parametrize(
+    "raw", [b"", b"nothing", b"[1,", b"{} {}", b"{1: 2}", b'"\xff"', b'"\n"', b"1]"]
+)
+def test_what_is_no_json_has_no_value(raw: bytes):
+    with pytest.raises(ValueError, match=r"."):
+        json_value(raw)

@@ -13,7 +13,7 @@ from devports.system.inspect import HolderCache, inspect_listeners, is_service
 from tests.fakes import ME, FakeMachine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from devports.core.model import HolderSearch, Socket, Table
@@ -30,9 +30,16 @@ class Counting(FakeMachine):
         self.tables += 1
         return super().listeners()
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+    def holding(
+        self,
+        sockets: Sequence[Socket],
+        likely: Callable[[], Collection[int]] = tuple,
+        /,
+        *,
+        thorough: bool,
+    ) -> HolderSearch:
         self.lookups += 1
-        return super().holding(sockets, thorough=thorough)
+        return super().holding(sockets, likely, thorough=thorough)
 
 
 def at(port: int, address: str = "127.0.0.1") -> Endpoint:
