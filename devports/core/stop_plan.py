@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         "on-conflict",
         "no-terminal",
         "denied",
+        "source-untrue",
     ]
 
 

@@ -164,6 +164,8 @@ def refusal_text(refused: stop_plan.Refused) -> str:
             return f"devports cannot ask for confirmation here ({why}); pass `--yes` to confirm"
         case "denied":
             return "no permission to signal it (EPERM)"
+        case "source-untrue":
+            return "devports named a wrong process in the self-test of this machine"
         case _:
             unreachable(refused.why)
 
