@@ -127,9 +127,9 @@ class SourceReport(Frozen):
     def passed(self) -> bool:
         return not self.differences and not (self.missing and self.decides)
 
-    def fails(self, about: About) -> bool:
-        """Return whether devports relies on it and must not, for this kind of fact."""
-        return self.decides and any(each.about == about for each in self.differences)
+    def wrong(self, about: About) -> tuple[Difference, ...]:
+        """Return its differences of one kind, if devports relies on it."""
+        return tuple(each for each in self.differences if self.decides and each.about == about)
 
 
 class SelfTest(Frozen):
@@ -151,9 +151,10 @@ class SelfTest(Frozen):
     def passed(self) -> bool:
         return all(source.passed for source in self.sources)
 
-    def failing(self, about: About) -> tuple[str, ...]:
-        """Return the names of the sources that fail for this kind of fact."""
-        return tuple(source.name for source in self.sources if source.fails(about))
+    def failing(self, about: About) -> tuple[SourceReport, ...]:
+        """Return the sources that fail for one kind of fact; all of them if none does alone."""
+        wrong = [source for source in self.sources if source.wrong(about)]
+        return tuple(source for source in wrong if source is not self.sources[-1]) or tuple(wrong)
 
 
 def differences(case: Case, seen: Seen, limits: SourceLimits, actor: Actor) -> Iterator[Difference]:

@@ -210,7 +210,7 @@ def untrue_source(name: str, about: About, evidence: tuple[str, ...] = ()) -> Pr
     return Problem(
         "source-untrue",
         "error",
-        f"`{name}` is not reliable on this machine: it {what}",
+        f"a source of this machine is not reliable: `{name}` {what}",
         evidence=evidence,
         why=f"{why} until the self-test passes",
         remedies=(Remedy("test it again", own_command("doctor", "--self-test")),),
@@ -227,16 +227,12 @@ MOST_EVIDENCE = 4
 
 def self_test_problems(result: SelfTest) -> Iterator[Problem]:
     """Yield the problems of a self-test: sources that are wrong or do not answer."""
+    for about in ABOUT:
+        for source in result.failing(about):
+            wrong = source.wrong(about)[:MOST_EVIDENCE]
+            told = tuple(f"{w.case}: expected {w.expected}; seen {w.seen}" for w in wrong)
+            yield untrue_source(source.name, about, told).replace(remedies=())
     for source in result.sources:
-        for about in ABOUT:
-            wrong = [
-                f"{each.case}: expected {each.expected}; seen {each.seen}"
-                for each in source.differences
-                if each.about == about
-            ]
-            if wrong and source.decides:
-                found = untrue_source(source.name, about, tuple(wrong[:MOST_EVIDENCE]))
-                yield found.replace(remedies=())
         if source.missing and source.decides:
             what = f"`{source.name}` does not answer on this machine"
             why = "devports shows less without it"

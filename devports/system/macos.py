@@ -224,7 +224,7 @@ class Darwin(PsMachine):
         """
         sources = self.sources
         walk = walk_processes(sources.seconds) if sources.processes else ProcessWalk()
-        text, wide = self._netstat()
+        text, wide = self.netstat()
         listed, lost = macos_tools.netstat(text, ports, wide=wide)
         opened = [row for row in walk.rows if row.socket.local.port in ports]
         rows = merge_rows(opened, listed, walk.read, psutil_backend.name_of)
@@ -232,7 +232,7 @@ class Darwin(PsMachine):
         new = shared(rows) - self._devices.keys()
         answer: bytes | None = None
         if not text or walk.own or new or any(map(_is_doubtful, rows)):
-            answer = self._lsof(ports)
+            answer = self.lsof(ports)
             if answer is None and not text and not walk.read:
                 raise _no_table()
             opened = [*macos_tools.lsof(answer or b"", ports), *opened]
@@ -245,21 +245,22 @@ class Darwin(PsMachine):
         complete = answer is not None and (all_read or (bool(text) and not lost))
         return SocketScan(unified(rows, self._devices), complete, tuple(gaps))
 
-    def _netstat(self) -> tuple[bytes, bool]:
+    def netstat(self) -> tuple[bytes, bool]:
         """Return the output of netstat, empty if there is none, and whether it is untruncated."""
         for words in NETSTAT:
             if text := self.sources.ask(self.sources.netstat, *words):
                 return text, words is NETSTAT[0]
         return b"", False
 
-    def _lsof(self, ports: Collection[int]) -> bytes | None:
+    def lsof(self, ports: Collection[int]) -> bytes | None:
+        """Return the output of lsof about these ports; None if it does not answer."""
         sources = self.sources
         return sources.ask(sources.lsof, *LSOF, _selection(ports), seconds=self._seconds)
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
         """Return the sockets that lsof alone shows, where it was not needed before."""
         ends = {_ends(socket) for socket in known.sockets}
-        rows = macos_tools.lsof(self._lsof((port,)) or b"", (port,))
+        rows = macos_tools.lsof(self.lsof((port,)) or b"", (port,))
         found = [row for row in rows if _ends(row.socket) not in ends]
         self.remember(found)
         return tuple(dict.fromkeys(row.socket for row in found))
@@ -439,16 +440,3 @@ def names_match(listed: str, name: str | None) -> bool:
     if not listed or name is None:
         return False
     return name == listed or (len(listed) >= CUT and name.startswith(listed))
-
-
-def lines_of_netstat(sources: Sources, port: int) -> list[str]:
-    """Return the heading of netstat, and its lines about a port, for a report."""
-    raw = sources.ask(sources.netstat, *NETSTAT[0]) or sources.ask(sources.netstat, *NETSTAT[1])
-    lines = (raw or b"").decode("utf-8", "replace").splitlines()
-    return [line for line in lines if "Proto" in line or f".{port} " in line]
-
-
-def lines_of_lsof(sources: Sources, port: int) -> list[str]:
-    """Return what lsof prints about a port, for a report."""
-    raw = sources.ask(sources.lsof, *LSOF, _selection((port,))) or b""
-    return raw.decode("utf-8", "replace").splitlines()

@@ -210,6 +210,27 @@ def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
             file.append(line)
 
 
+def lsof_lines(raw: bytes, port: int) -> Iterator[str]:
+    """Yield the lines about the sockets on a port, each with the lines of its process."""
+    process: list[str] = []
+    file: list[str] = []
+    for line in (*raw.decode("utf-8", "replace").splitlines(), "p"):
+        if line[:1] in ("p", "f"):
+            if any(f":{port}" in name for name in file):
+                yield from (*process, *file)
+                process = []
+            file = []
+        if line[:1] == "p":
+            process = []
+        (file if file or line[:1] == "f" else process).append(line)
+
+
+def netstat_lines(raw: bytes, port: int) -> list[str]:
+    """Return the heading, and the lines about a port."""
+    lines = raw.decode("utf-8", "replace").splitlines()
+    return [line for line in lines if line.startswith("Proto") or f".{port} " in line]
+
+
 def _name(text: str) -> str:
     """Return a name in the encoding of the system; lsof escapes each of its bytes alone."""
     return unescaped(text).encode("latin-1").decode("utf-8", "replace")

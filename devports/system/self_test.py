@@ -17,6 +17,7 @@ import sys
 import time
 
 import devports
+from devports import exitcodes
 from devports.core import self_test as rules
 from devports.core.model import Endpoint, ProcessKey, Socket, Table
 from devports.core.self_test import (
@@ -33,7 +34,7 @@ from devports.core.self_test import (
 from devports.core.value import Frozen
 from devports.core.verdict import Held, covers, sockets_of
 from devports.errors import DevportsError
-from devports.system import clock, native, self_test_actors
+from devports.system import clock, macos_tools, native, self_test_actors
 from devports.system.inspect import with_holders
 from devports.system.linux.inet_diag import Malformed
 
@@ -52,7 +53,7 @@ SECONDS = 10.0
 """The longest that the processes of the test may take to start."""
 EXIT_WITHIN = 2.0
 """Seconds within which the exit of a process has to be reported."""
-TOGETHER = "all sources together"
+TOGETHER = "all combined"
 MAX_RESULT = 64 * 1024
 
 
@@ -64,14 +65,15 @@ class Source(Frozen):
         machine: reads this source alone.
         limits: what it cannot show, by design.
         decides: whether devports relies on it here.
-        lines: returns its own text about a port.
+        text: returns its own output about some ports, and `lines` the part about one.
     """
 
     name: str
     machine: Machine
     limits: SourceLimits = SourceLimits()
     decides: bool = True
-    lines: Callable[[int], Iterable[str]] = lambda _port: ()
+    text: Callable[[Collection[int]], bytes] = lambda _ports: b""
+    lines: Callable[[bytes, int], Iterable[str]] = lambda _text, _port: ()
 
 
 class OneTable:
@@ -93,15 +95,7 @@ class Actors:
 
     def __init__(self, *words: str) -> None:
         self._started = time.time()
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", os.path.abspath(self_test_actors.__file__), WORD, *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=os.path.abspath(os.sep),
-            start_new_session=True,  # a key such as Ctrl-C is for devports alone
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        self._process = _spawned(WORD, *words)
         try:
             told = json.loads(self._line())
         except BaseException:
@@ -124,7 +118,7 @@ class Actors:
         finally:
             timer.cancel()
         if not line:
-            raise DevportsError("self-test-failed", "the processes of the self-test did not start")
+            raise _not_started(f"`{sys.executable}` did not answer in time")
         return line
 
     def close(self) -> None:
@@ -133,6 +127,30 @@ class Actors:
             if process.stdin and process.stdout and not process.stdin.closed:
                 process.stdin.close()
                 process.stdout.read()
+
+
+def _spawned(*words: str) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", os.path.abspath(self_test_actors.__file__), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=os.path.abspath(os.sep),
+            start_new_session=True,  # a key such as Ctrl-C is for devports alone
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError as error:
+        raise _not_started(f"`{sys.executable}`: {error.strerror}") from error
+
+
+def _not_started(why: str) -> DevportsError:
+    return DevportsError(
+        "self-test-failed",
+        "the processes of the self-test cannot be started",
+        facts=(why,),
+        exit_code=exitcodes.CANNOT_INSPECT,
+    )
 
 
 def _case(told: dict[str, Any]) -> Case:
@@ -169,19 +187,23 @@ def _run(sources: Sequence[Source]) -> SelfTest:
 
 
 def _report(source: Source, actors: Actors) -> SourceReport:
-    limits, decides = source.limits, source.decides
+    limits, decides, actor = source.limits, source.decides, actors.actor
+    if source.machine.platform == "win32":  # users have no numbers
+        actor = actor.replace(uid=None)
     try:
         seen = _look(source, actors.cases)
     except (DevportsError, OSError, Malformed) as error:
         return SourceReport(source.name, decides=decides, missing=str(error) or "no answer")
     found = [
-        difference.replace(lines=tuple(source.lines(case.local.port)))
+        (difference, case.local.port)
         for case, each in zip(actors.cases, seen, strict=True)
-        for difference in rules.differences(case, each, limits, actors.actor)
+        for difference in rules.differences(case, each, limits, actor)
     ]
+    text = source.text({port for _, port in found}) if found else b""
+    differences = (d.replace(lines=tuple(source.lines(text, port))) for d, port in found)
     unseen = tuple(case.name for case in actors.cases if case.name in limits.unseen)
     shown = len(actors.cases) - len(unseen)
-    return SourceReport(source.name, shown, unseen, decides, differences=tuple(found))
+    return SourceReport(source.name, shown, unseen, decides, differences=tuple(differences))
 
 
 def _look(source: Source, cases: Sequence[Case]) -> list[Seen]:
@@ -268,8 +290,9 @@ def _ruled(machine: Machine, socket: Socket) -> Iterator[Difference]:
 def exit_differences(machine: Machine) -> list[Difference]:
     """Return what is wrong with the handle of a process that exits."""
     with contextlib.closing(Actors(self_test_actors.IDLE)) as actors:
-        key = machine.key(actors.pid)
-        pin = None if key is None else machine.pin(key)
+        key, pin = machine.key(actors.pid), None
+        with contextlib.suppress(DevportsError):
+            pin = None if key is None else machine.pin(key)
         if key is None or pin is None:
             return [Difference("exit", "holders", f"a handle of pid {actors.pid}", "none")]
         with contextlib.closing(pin):
@@ -320,7 +343,7 @@ def _only(machine: Machine, table: Callable[[Collection[int]], Table]) -> Machin
 
 
 def _of_macos(machine: Darwin) -> Iterator[Source]:
-    from devports.system.macos import Darwin, lines_of_lsof, lines_of_netstat
+    from devports.system.macos import Darwin
 
     sources = machine.sources
     nothing = sources.replace(lsof="", netstat="", processes=False)
@@ -328,10 +351,21 @@ def _of_macos(machine: Darwin) -> Iterator[Source]:
     walk = Darwin(nothing.replace(processes=True))
     yield Source("psutil", walk, open_only.replace(tells_apart=False))
     lsof = Darwin(nothing.replace(lsof=sources.lsof))
-    yield Source("lsof", lsof, open_only, lines=lambda port: lines_of_lsof(sources, port))
+    yield Source(
+        "lsof",
+        lsof,
+        open_only,
+        text=lambda ports: lsof.lsof(ports) or b"",
+        lines=macos_tools.lsof_lines,
+    )
     netstat = Darwin(nothing.replace(netstat=sources.netstat))
-    limits = SourceLimits(names=False, tells_apart=False)
-    yield Source("netstat", netstat, limits, lines=lambda port: lines_of_netstat(sources, port))
+    yield Source(
+        "netstat",
+        netstat,
+        SourceLimits(names=False, tells_apart=False),
+        text=lambda _ports: netstat.netstat()[0],
+        lines=macos_tools.netstat_lines,
+    )
     yield Source(TOGETHER, machine)
 
 
@@ -361,7 +395,7 @@ def versions(machine: Machine) -> Iterator[tuple[str, str]]:
 
 def dumped(result: SelfTest) -> str:
     """Return a result as the text of a file, with what it depends on."""
-    failing = {about: result.failing(about) for about in ABOUT}
+    failing = {about: [each.name for each in result.failing(about)] for about in ABOUT}
     return json.dumps({"about": result.about, "failing": failing})
 
 

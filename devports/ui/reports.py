@@ -264,9 +264,9 @@ def self_test_text(
     result: SelfTest, problems: Sequence[Problem], reader: DisplayContext, output: OutputStyle
 ) -> str:
     """Return the result of a self-test; where it has failed, with a report to be pasted."""
-    passed = sum(source.passed for source in result.sources)
-    number = max((source.cases for source in result.sources), default=0)
-    told = f"{passed} of {len(result.sources)} sources of this machine passed the self-test"
+    tested = [source for source in result.sources if source.decides or not source.missing]
+    passed, number = sum(source.passed for source in tested), max(s.cases for s in tested)
+    told = f"{passed} of {len(tested)} sources of this machine passed the self-test"
     lines = [f"{told} ({plural(number, 'case')}, {result.seconds:.1f} s)", *_limits(result)]
     if result.passed:
         return "\n".join(lines)
