@@ -6,7 +6,7 @@ compared alone, then all of them together: a complete source hides what another 
 
 from __future__ import annotations
 
-from devports.core.model import CURRENT_USER, HolderSearch
+from devports.core.model import HolderSearch
 from devports.core.value import Frozen
 from devports.core.verdict import DEFAULT_EPHEMERAL, is_outgoing, plain_end
 
@@ -53,9 +53,9 @@ class Case(Frozen):
 
 
 class Actor(Frozen):
-    """What is true of all processes of the test. `uid`: None where users have no numbers."""
+    """What is true of all processes of the test."""
 
-    uid: int | None
+    uid: int
     folder: str
     started: float
 
@@ -223,9 +223,8 @@ def _pids(pids: Iterable[int]) -> str:
 
 def _facts(process: Process, again: ProcessKey | None, actor: Actor) -> Iterator[tuple[str, str]]:
     """Yield the wrong facts about a process, each as expected and as shown."""
-    uid = CURRENT_USER if actor.uid is None else actor.uid
-    if process.uid != uid:
-        yield f"uid {uid}", f"uid {process.uid}"
+    if process.uid != actor.uid:
+        yield f"uid {actor.uid}", f"uid {process.uid}"
     if WORD not in process.argv:
         yield f"the argument `{WORD}`", repr(process.argv)
     if process.cwd != actor.folder:

@@ -19,7 +19,7 @@ import time
 import devports
 from devports import exitcodes
 from devports.core import self_test as rules
-from devports.core.model import Endpoint, ProcessKey, Socket, Table
+from devports.core.model import CURRENT_USER, Endpoint, ProcessKey, Socket, Table
 from devports.core.self_test import (
     ABOUT,
     WORD,
@@ -171,13 +171,15 @@ def self_test(machine: Machine, sources: Sequence[Source] | None = None) -> Self
     """
     found = tuple(sources_of(machine) if sources is None else sources)
     begun = clock.monotonic()
-    first = _run(found)
-    result = first if first.passed else rules.repeated(first, _run(found))
+    first = run(found)
+    result = first if first.passed else rules.repeated(first, run(found))
     seconds = clock.monotonic() - begun
     return result.replace(seconds=seconds, about=tuple(versions(machine)))
 
 
-def _run(sources: Sequence[Source]) -> SelfTest:
+def run(sources: Iterable[Source]) -> SelfTest:
+    """Test these sources once, the last of them as a whole machine."""
+    sources = tuple(sources)
     with contextlib.closing(Actors()) as actors:
         *reports, last = [_report(source, actors) for source in sources]
     machine = sources[-1].machine
@@ -189,7 +191,7 @@ def _run(sources: Sequence[Source]) -> SelfTest:
 def _report(source: Source, actors: Actors) -> SourceReport:
     limits, decides, actor = source.limits, source.decides, actors.actor
     if source.machine.platform == "win32":  # users have no numbers
-        actor = actor.replace(uid=None)
+        actor = actor.replace(uid=CURRENT_USER)
     try:
         seen = _look(source, actors.cases)
     except (DevportsError, OSError, Malformed) as error:

@@ -62,21 +62,20 @@ def darwin(*, netstat: str = "", lsof: str = LSOF, processes: bool = True) -> Da
     return DarwinHere(nothing.replace(lsof=lsof, netstat=netstat, processes=processes))
 
 
-def sources(machine: DarwinHere | WindowsHere) -> list[Source]:
-    """Return the sources of a machine; some show less on this kernel than on their own.
+def sources(machine: DarwinHere | WindowsHere, *names: str) -> list[Source]:
+    """Return these sources of a machine, all by default; some show less on this kernel.
 
-    psutil and lsof read /proc/net/tcp here, which has no bound sockets. There is no netstat of
-    these systems, unless a script plays one, and without it no source of macOS shows TIME_WAIT.
+    psutil, lsof and the script that plays netstat read /proc/net/tcp here, which has no bound
+    sockets. Without that script no source of macOS shows TIME_WAIT.
     """
     netstat = isinstance(machine, Darwin) and machine.sources.netstat
-    missing = BOUND if isinstance(machine, Windows) else BOUND | TIME_WAIT
-    unseen = {"psutil": BOUND, "lsof": BOUND, TOGETHER: frozenset() if netstat else missing}
+    more = BOUND if netstat or isinstance(machine, Windows) else BOUND | TIME_WAIT
     return [
         source.replace(
             limits=source.limits.replace(
-                unseen=source.limits.unseen | unseen.get(source.name, frozenset())
+                unseen=source.limits.unseen | (more if source.name == TOGETHER else BOUND)
             )
         )
         for source in sources_of(machine)
-        if source.name != "netstat" or netstat
+        if (source.name in names if names else source.name != "netstat" or netstat)
     ]
