@@ -234,9 +234,13 @@ def self_test_problems(result: SelfTest) -> Iterator[Problem]:
             yield untrue_source(source.name, about, told).replace(remedies=())
     for source in result.sources:
         if source.missing and source.decides:
-            what = f"`{source.name}` does not answer on this machine"
-            why = "devports shows less without it"
-            yield Problem("source-missing", "error", what, evidence=(source.missing,), why=why)
+            yield Problem(
+                "source-missing",
+                "error",
+                f"`{source.name}` does not answer on this machine",
+                evidence=(source.missing,),
+                why="devports shows less without it",
+            )
 
 
 RULES: tuple[Rule, ...] = (

@@ -84,7 +84,9 @@ def confirm(
         finding = finding_of(target, findings)
         may_move = kind == "stop" and finding.endpoint.port == job.policy.movable_port
         what: QuestionKind = "container" if is_container(target) else kind
-        answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
+        abrupt = tools.machine.platform == "win32"
+        question = Question(what, target, finding, around, may_move=may_move, abrupt=abrupt)
+        answer = tools.ask(question)
         if answer != "yes":
             return (Declined(target, moving=answer == "next"),)
     return ()

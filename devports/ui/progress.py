@@ -237,7 +237,8 @@ def question_text(question: stop_plan.Question, service: str = "") -> str:
             slow = patience_text(target.kind, ", though ")
             return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
-            return f"{port} is {held}: stop {it}{start}?"
+            once = " at once (Windows has no gentler way)" if question.abrupt else ""
+            return f"{port} is {held}: stop {it}{once}{start}?"
         case _:
             unreachable(question.kind)
 
