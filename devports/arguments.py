@@ -320,6 +320,7 @@ COMMANDS = {
         "Check ports, configuration and editor files for problems",
         *COMMON,
         Option("--fix", "Fix problems, asking before each change"),
+        Option("--self-test", "Test with real sockets what devports sees of this machine"),
     ),
     "init": Command(
         "devports.commands.init:init",

@@ -21,10 +21,11 @@ from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
+from devports.system import state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Any, Literal
 
     from devports.core.model import Endpoint, Holder, Process
@@ -74,8 +75,6 @@ CONTINUED = b"devports: continued: "
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-NOWHERE = os.path.abspath(os.devnull)
-"""Below a device nothing can be read or written."""
 
 
 class RunEnd(Frozen):
@@ -138,15 +137,7 @@ class RunRecord(Frozen):
         return self.state == "serving" and not self.stalled
 
 
-def folder(environ: Mapping[str, str]) -> str:
-    """Return the folder of the records: $XDG_STATE_HOME/devports (XDG Base Directory).
-
-    On Windows %LOCALAPPDATA%; a value that is a path only on another system is ignored. A user
-    without a home, or with a read-only one, has no records.
-    """
-    home = os.path.join(os.path.expanduser("~"), ".local", "state")
-    bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
-    return os.path.join(next(filter(os.path.isabs, bases), NOWHERE), "devports")
+folder = state_folder
 
 
 class RunRecords:

@@ -161,6 +161,9 @@ class FakeMachine:
         seen = self.table(ports)
         return seen.replace(sockets=tuple(s for s in seen.sockets if s.state == "LISTEN"))
 
+    def listening_below(self, ports: Collection[int]) -> tuple[Socket, ...]:
+        return self.listening_on(ports).sockets
+
     def listeners(self) -> Table:
         shown = ("LISTEN", "BOUND") if self.shows_bound else ("LISTEN",)
         return Table(tuple(s for s in self.sockets if s.state in shown), self.shows_bound)

@@ -12,6 +12,7 @@ from devports.core.verdict import (
     LocalhostConflict,
     NotLocal,
     NotPermitted,
+    Unconfirmed,
     is_bindable,
     worst_verdict,
 )
@@ -77,6 +78,8 @@ def code_for(findings: Sequence[Finding]) -> int:
             return exitcodes.PERMISSION
         case NotLocal():
             return exitcodes.USAGE
+        case Unconfirmed():
+            return exitcodes.CANNOT_INSPECT
         case verdict:
             return exitcodes.OK if is_bindable(verdict) else exitcodes.NO
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
@@ -18,13 +19,15 @@ from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
-from devports.doctor.setup_rules import examine
+from devports.doctor.setup_rules import examine, self_test_problems
 from devports.errors import DevportsError
+from devports.system import FAILED, PASSED, state_folder
 from devports.system.inspect import endpoints_of
 from devports.ui.text import join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.core.self_test import SelfTest
     from devports.core.service import Config
     from devports.doctor.facts import Fix
     from devports.ui.console import Console
@@ -45,15 +48,21 @@ class DoctorResult(Frozen):
         return all(problem.severity == "note" for problem in self.problems)
 
 
-def doctor(context: Context, *, fix: bool = False, as_json: bool = False) -> int:
+def doctor(
+    context: Context, *, fix: bool = False, self_test: bool = False, as_json: bool = False
+) -> int:
     """Check the project and this machine; the exit code is 1 if problems are left.
 
     An invalid configuration is a problem like the others: all checks that do not depend on it are
-    made.
+    made. With `self_test`, only the sources of this machine are checked.
 
     Raises:
-        DevportsError: `fix` and `as_json` exclude each other.
+        DevportsError: `fix` excludes `self_test` and `as_json`.
     """
+    if fix and self_test:
+        raise DevportsError("usage", "`--fix` cannot be combined with `--self-test`")
+    if self_test:
+        return test_machine(context, as_json=as_json)
     if fix and as_json:
         raise DevportsError(
             "usage",
@@ -90,6 +99,45 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
         draw_report(screen, "stdout", reports.screen(*about, screen.config, offer=offer))
     else:
         screen.out(reports.report(*about, screen.output_style("stdout"), offer=offer))
+
+
+def test_machine(context: Context, *, as_json: bool) -> int:
+    """Run the self-test and keep its result; the exit code is 1 if a source has failed it."""
+    from devports.system.self_test import self_test
+
+    result = self_test(context.machine)
+    problems = tuple(self_test_problems(result))
+    code = exitcodes.OK if result.passed else exitcodes.NO
+    screen = context.screen
+    if as_json:
+        from devports.ui.json_output import self_test_data
+
+        screen.answer(("doctor",), self_test_data(result, problems), exit_code=code)
+    else:
+        from devports.ui.reports import self_test_text
+
+        style = screen.output_style("stdout")
+        screen.out(self_test_text(result, problems, screen.reader(), style))
+    if not keep(result):
+        context.print_warning("the result of the self-test cannot be stored; no command uses it")
+    return code
+
+
+def keep(result: SelfTest) -> bool:
+    """Store the result for the other commands, as the only one; return whether that worked."""
+    from devports.records import write_private
+    from devports.system.self_test import dumped
+
+    folder = state_folder(os.environ)
+    mine, other = (PASSED, FAILED) if result.passed else (FAILED, PASSED)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        write_private(os.path.join(folder, mine), dumped(result))
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(folder, other))
+    except OSError:
+        return False
+    return True
 
 
 def inspect_project(context: Context) -> DoctorResult:

@@ -21,6 +21,7 @@ from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
+from devports.core.self_test import ABOUT
 from devports.core.service import (
     EditorTasks,
     argv_of,
@@ -57,7 +58,7 @@ from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, run_statuses
-from devports.system import files, linux, programs
+from devports.system import files, linux, programs, untrusted
 from devports.system.inspect import (
     MOST_PEERS,
     endpoints_of,
@@ -115,6 +116,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         runs=tuple(run_facts(machine, records, root)),
         checkouts=checkout_facts(context, config) if config else Checkouts(),
         gaps=(*table.gaps, *gaps_of_user(machine)),
+        untrue=tuple((name, about) for about in ABOUT for name in untrusted(about)),
         viewer=machine.viewer(),
         find_run=records.find_run(),
         elsewhere_of=context.elsewhere(),

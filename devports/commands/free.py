@@ -26,7 +26,13 @@ from devports.core.stop_plan import (
     WaitingForPort,
     WatchingForRestart,
 )
-from devports.core.verdict import LocalhostConflict, code_of, deciding_finding, is_bindable
+from devports.core.verdict import (
+    LocalhostConflict,
+    Unconfirmed,
+    code_of,
+    deciding_finding,
+    is_bindable,
+)
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts, free, preview
 from devports.system.project import worktree_of
@@ -127,7 +133,8 @@ def show_freed(context: Context, target: Target, freed: FreeResult) -> None:
     """Print that a port is free, the remaining processes, and another localhost server."""
     for line in spared_text(freed.spared):
         context.screen.progress(f"devports: {line}")
-    if not any(isinstance(finding.verdict, LocalhostConflict) for finding in freed.findings):
+    told = (LocalhostConflict, Unconfirmed)
+    if not any(isinstance(finding.verdict, told) for finding in freed.findings):
         context.screen.out(freed_text(freed, target.subject)[-1])
         return
     context.screen.out(summary(freed.findings, target.subject))
@@ -240,6 +247,8 @@ def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
 
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     strangers = [o for o in freed.outcomes if isinstance(o.target.kind, OtherCheckout)]
+    if "source-untrue" in whys:
+        return (hint("to see what is wrong, run ", own_command("doctor", "--self-test")),)
     if whys == {"no-terminal"} and strangers:
         return (
             hint(

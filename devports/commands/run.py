@@ -47,7 +47,9 @@ from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortClaimedError, own_record, register_run
+from devports.system import untrusted
 from devports.ui import run_progress
+from devports.ui.processes import missed_text
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
 TYPE_CHECKING = False
@@ -91,6 +93,8 @@ def run(
     )
     refuse_impossible(service)
     log = log_of_process()
+    if missed := untrusted("sockets"):
+        context.print_warning(missed_text(missed))
     news = reporter(context, service, config, events, more)
     policy = ConfirmPolicy(
         yes=yes,

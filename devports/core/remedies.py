@@ -45,6 +45,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    Unconfirmed,
 )
 
 TYPE_CHECKING = False
@@ -140,9 +141,9 @@ class RemedyContext(Frozen):
 
 
 def remedies(verdict: Verdict, case: RemedyContext) -> tuple[Remedy, ...]:
-    """Return the remedies for an endpoint, the safest first; none for `Free`."""
+    """Return the remedies for an endpoint, the safest first; none for a free one."""
     match verdict:
-        case Free():
+        case Free() | Unconfirmed():
             return ()
         case Held(sockets=sockets):
             found = held(case, sockets)

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         "on-conflict",
         "no-terminal",
         "denied",
+        "source-untrue",
     ]
 
 
@@ -472,7 +473,8 @@ class Question(Frozen):
 
     To stop a process, to kill one that did not stop, or to have a container stopped by its engine.
 
-    `may_move`: using another port is an answer too.
+    `may_move`: using another port is an answer too. `abrupt`: the system has no gentle way to stop
+    a process (Windows).
     """
 
     kind: QuestionKind
@@ -480,6 +482,7 @@ class Question(Frozen):
     finding: Finding
     around: PortClients = PortClients()
     may_move: bool = False
+    abrupt: bool = False
 
 
 class FreeResult(Frozen):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from devports.core.model import BindResult, Endpoint, HolderSearch, Socket, Table, VisibilityGap
 
     Trouble: TypeAlias = (
-        "LingeringConnections | LocalhostConflict | OutgoingConnection | HolderUnknown | Held"
-        " | NotPermitted | NotLocal"
+        "Unconfirmed | LingeringConnections | LocalhostConflict | OutgoingConnection"
+        " | HolderUnknown | Held | NotPermitted | NotLocal"
     )
     Verdict: TypeAlias = "Free | Trouble"
 
@@ -31,6 +31,15 @@ DEFAULT_EPHEMERAL = (32768, 60999)
 
 class Free(Frozen):
     """The bind works and nothing conflicts."""
+
+
+class Unconfirmed(Frozen):
+    """The bind works and no holder was found, by sources that missed sockets in the self-test.
+
+    `sources`: their names. A server may be there that they do not show.
+    """
+
+    sources: tuple[str, ...]
 
 
 class LingeringConnections(Frozen):
@@ -234,7 +243,7 @@ def _accepted(
 def is_bindable(verdict: Verdict) -> bool:
     """Return whether a server that sets SO_REUSEADDR can start now."""
     match verdict:
-        case Free() | LocalhostConflict():
+        case Free() | Unconfirmed() | LocalhostConflict():
             return True
         case LingeringConnections(blocking=blocking) | OutgoingConnection(blocking=blocking):
             return not blocking
@@ -246,6 +255,7 @@ def is_bindable(verdict: Verdict) -> bool:
 
 SEVERITY = (
     Free,
+    Unconfirmed,
     LocalhostConflict,
     LingeringConnections,
     OutgoingConnection,
@@ -277,7 +287,7 @@ def sockets_of(verdict: Verdict) -> tuple[Socket, ...]:
             | LingeringConnections(sockets=found)
         ):
             return found
-        case Free() | HolderUnknown() | NotPermitted() | NotLocal():
+        case Free() | Unconfirmed() | HolderUnknown() | NotPermitted() | NotLocal():
             return ()
         case _:
             unreachable(verdict)
@@ -298,6 +308,7 @@ def all_bindable(findings: Iterable[Finding]) -> bool:
 
 CODES: dict[type[Verdict], str] = {
     Free: "free",
+    Unconfirmed: "source-untrue",
     LingeringConnections: "port-lingering",
     LocalhostConflict: "port-shadowed",
     OutgoingConnection: "held-by-client",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from devports.core.hint import OwnCommand
     from devports.core.model import Platform, PortSpec, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
+    from devports.core.self_test import About
     from devports.core.service import Service
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Finding, Verdict
@@ -229,6 +230,7 @@ class Facts(Frozen):
         runs: the devports runs of this user, living ones first.
         checkouts: this checkout, and the others of the repository.
         gaps: what cannot be read on this machine.
+        untrue: the sources of this machine that the last self-test found wrong.
         find_run, elsewhere_of: find the run, and the other checkout or project, of a process.
         named: returns a container with its engine's answer about a port.
         stops: the log of what devports has stopped, empty if there is none.
@@ -248,6 +250,7 @@ class Facts(Frozen):
     runs: tuple[RunFacts, ...] = ()
     checkouts: Checkouts = Checkouts()
     gaps: tuple[VisibilityGap, ...] = ()
+    untrue: tuple[tuple[str, About], ...] = ()
     editor: Editor = Editor()
     viewer: CurrentUser = CurrentUser(-1, -1)
     find_run: RunOf = no_run

@@ -31,6 +31,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    Unconfirmed,
     code_of,
     sockets_of,
 )
@@ -70,7 +71,7 @@ def problem_of(facts: Facts, declared: PortFacts, finding: Finding) -> Problem |
     """Return the problem with a port; None without one."""
     code, verdict = code_of(finding), finding.verdict
     match verdict:
-        case Free():
+        case Free() | Unconfirmed():
             return None
         case Held(listens=listens):
             return _held(facts, declared, listens=listens)

@@ -11,6 +11,7 @@ from functools import partial
 
 from devports.core.hint import own_command
 from devports.core.remedies import Remedy
+from devports.core.self_test import ABOUT
 from devports.doctor import port_rules, project_rules
 from devports.doctor.facts import Problem, WriteEditorFiles
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
+    from devports.core.self_test import About, SelfTest
     from devports.doctor.facts import Command, Facts
     from devports.system.programs import Program
 
@@ -194,7 +196,55 @@ def faults(facts: Facts) -> tuple[Problem, ...]:
     return facts.faults
 
 
+WRONG: dict[About, tuple[str, str]] = {
+    "sockets": ("shows other sockets than there are", "devports calls no port free"),
+    "holders": ("shows wrong facts about processes", "devports stops no process"),
+    "binds": ("predicts binds wrongly", "a port may be called in use or free by mistake"),
+}
+"""What is wrong with a source, and what follows, by the kind of fact."""
+
+
+def untrue_source(name: str, about: About, evidence: tuple[str, ...] = ()) -> Problem:
+    """Return the problem of a source that has failed the self-test."""
+    what, why = WRONG[about]
+    return Problem(
+        "source-untrue",
+        "error",
+        f"a source of this machine is not reliable: `{name}` {what}",
+        evidence=evidence,
+        why=f"{why} until the self-test passes",
+        remedies=(Remedy("test it again", own_command("doctor", "--self-test")),),
+    )
+
+
+def untrue_sources(facts: Facts) -> Iterator[Problem]:
+    """The last self-test of this machine has found a source wrong."""
+    return (untrue_source(name, about) for name, about in facts.untrue)
+
+
+MOST_EVIDENCE = 4
+
+
+def self_test_problems(result: SelfTest) -> Iterator[Problem]:
+    """Yield the problems of a self-test: sources that are wrong or do not answer."""
+    for about in ABOUT:
+        for source in result.failing(about):
+            wrong = source.wrong(about)[:MOST_EVIDENCE]
+            told = tuple(f"{w.case}: expected {w.expected}; seen {w.seen}" for w in wrong)
+            yield untrue_source(source.name, about, told).replace(remedies=())
+    for source in result.sources:
+        if source.missing and source.decides:
+            yield Problem(
+                "source-missing",
+                "error",
+                f"`{source.name}` does not answer on this machine",
+                evidence=(source.missing,),
+                why="devports shows less without it",
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    untrue_sources,
     faults,
     *each_command(
         project_rules.folder_missing,

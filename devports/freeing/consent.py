@@ -15,6 +15,7 @@ from devports.core.stop_plan import (
 )
 from devports.core.verdict import deciding_finding, sockets_of
 from devports.freeing.bindable import holders_in
+from devports.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
 
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:
-    """Return the result for one target: planned, perhaps after a question, or refused."""
+    """Return the result for one target: planned, perhaps after a question, or refused.
+
+    No process is stopped where a source has named a wrong one in the self-test.
+    """
+    if untrusted("holders"):
+        return Refused(target, "source-untrue")
     match confirmation(target.kind, policy):
         case "refused":
             return Refused(target, why_refused(target.kind))
@@ -78,7 +84,9 @@ def confirm(
         finding = finding_of(target, findings)
         may_move = kind == "stop" and finding.endpoint.port == job.policy.movable_port
         what: QuestionKind = "container" if is_container(target) else kind
-        answer = tools.ask(Question(what, target, finding, around, may_move=may_move))
+        abrupt = tools.machine.platform == "win32"
+        question = Question(what, target, finding, around, may_move=may_move, abrupt=abrupt)
+        answer = tools.ask(question)
         if answer != "yes":
             return (Declined(target, moving=answer == "next"),)
     return ()
@@ -158,6 +166,8 @@ def why_refused(kind: HolderKind) -> Why:
 def code_of(outcomes: Iterable[Outcome]) -> int:
     """Return the exit code for refused targets: the most severe reason decides."""
     whys = {outcome.why for outcome in outcomes if isinstance(outcome, Refused)}
+    if "source-untrue" in whys:
+        return exitcodes.CANNOT_INSPECT
     if whys & {"protected", "supervised", "container"}:
         return exitcodes.PROTECTED
     if whys & {"other-user", "denied"}:

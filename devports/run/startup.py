@@ -473,7 +473,7 @@ class OwnershipWatcher:
 
     def latest(self) -> PortOwnership:
         """Return `ownership`, cached while the same sockets listen."""
-        listeners = self._machine.listening_on(self._ports).sockets
+        listeners = self._machine.listening_below(self._ports)
         basis = (listeners, self._reserved.inodes, self._reserved.given, self._reserved.queueing)
         if self._last is None or basis != self._basis or self._due.passed:
             self._last, self._basis = self.ownership(), basis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from devports import exitcodes
@@ -9,6 +10,9 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from devports.core.self_test import About
     from devports.system.machine import Machine as Machine
     from devports.system.machine import ProcessHandle as ProcessHandle
     from devports.system.machine import Sent as Sent
@@ -16,6 +20,35 @@ if TYPE_CHECKING:
 WINDOWS = sys.platform == "win32"  # noqa: TID251  # the one place
 """Windows has no fork, no pseudo terminal and no SIGTERM; keys and signals cannot be awaited
 together."""
+
+NOWHERE = os.path.abspath(os.devnull)
+"""Below a device nothing can be read or written."""
+PASSED, FAILED = "self-test.passed", "self-test.failed"
+"""The file of the last self-test: only that of a failed one has to be read."""
+
+
+def state_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of what devports records: $XDG_STATE_HOME/devports (XDG Base Directory).
+
+    On Windows %LOCALAPPDATA%; a value that is a path only on another system is ignored. A user
+    without a home, or with a read-only one, has no records.
+    """
+    home = os.path.join(os.path.expanduser("~"), ".local", "state")
+    bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
+    return os.path.join(next(filter(os.path.isabs, bases), NOWHERE), "devports")
+
+
+def untrusted(about: About) -> tuple[str, ...]:
+    """Return the sources that the last self-test of this user found wrong about this.
+
+    Without a failed self-test this is one stat(2).
+    """
+    path = os.path.join(state_folder(os.environ), FAILED)
+    if not os.path.exists(path):
+        return ()
+    from devports.system.self_test import failing
+
+    return failing(path, about)
 
 
 def native() -> Machine:

@@ -7,7 +7,8 @@ may bind beside it; with SO_REUSEPORT set, so may sockets of the same user that 
 
 On Windows SO_REUSEADDR takes over a port that is in use, so it is never set: a probe asks for
 exclusive use (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). That is stricter
-than most servers: it reports "in use" or "denied" where a server would share or take over a port.
+than most servers: it is refused beside connections of the last server. So a refused probe is
+repeated without any option, as most servers bind.
 """
 
 from __future__ import annotations
@@ -49,13 +50,16 @@ REUSE_PORT: int = getattr(net, "SO_REUSEPORT", 0)
 """The option by which sockets of one user share an address; 0 on Windows, which has none."""
 
 
-def open_bound(endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False) -> net.socket:
+def open_bound(
+    endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False, exclusive: bool = True
+) -> net.socket:
     """Return a TCP socket bound to `endpoint`, not inherited by child processes.
 
     Args:
         endpoint: address and port.
         reuse: set SO_REUSEADDR, so that other sockets with that option may bind beside it.
         reuse_port: set SO_REUSEPORT, for other sockets of this user that set it too.
+        exclusive: on Windows, set `EXCLUSIVE` and no other option; else none at all.
 
     Raises:
         OSError: socket(2) or bind(2) failed.
@@ -70,7 +74,7 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False) -> 
             sock.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, int(reuse))
             if reuse_port:
                 sock.setsockopt(net.SOL_SOCKET, REUSE_PORT, 1)
-        else:
+        elif exclusive:
             sock.setsockopt(net.SOL_SOCKET, EXCLUSIVE, 1)
         sock.bind((endpoint.address, endpoint.port))
     except OSError:
@@ -82,11 +86,22 @@ def open_bound(endpoint: Endpoint, *, reuse: bool, reuse_port: bool = False) -> 
 def probe(endpoint: Endpoint, *, reuse: bool = True) -> BindResult:
     """Return whether `endpoint` can be bound now; the socket is closed at once.
 
+    Args:
+        endpoint: address and port.
+        reuse: bind as a server does. Without it only a port without any socket can be bound.
+
     Raises:
         OSError: an error that is not in `RESULTS` (no more descriptors, for example).
     """
+    result = _tried(endpoint, reuse=reuse)
+    if result == "in-use" and reuse and EXCLUSIVE is not None:
+        return _tried(endpoint, reuse=reuse, exclusive=False)
+    return result
+
+
+def _tried(endpoint: Endpoint, *, reuse: bool, exclusive: bool = True) -> BindResult:
     try:
-        open_bound(endpoint, reuse=reuse).close()
+        open_bound(endpoint, reuse=reuse, exclusive=exclusive).close()
     except OSError as error:
         return _result(error)
     return "ok"

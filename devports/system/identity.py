@@ -54,20 +54,26 @@ class Row(Frozen):
         name: the process's name in the source, truncated as there; empty if it gives none.
         proven: the descriptors of that process were read. A pid that only a column of text shows is
             not proven, and that process is never signalled.
+        device: the socket's own name in the source, the same for every process that has it; empty
+            if it gives none.
     """
 
     pid: int
     socket: Socket
     name: str = ""
     proven: bool = True
+    device: str = ""
 
 
 def identity(pid: int, local: Endpoint, remote: Endpoint | None = None) -> int:
     """Return the identity of a socket; 0, as in every table, if no process has it (`pid` 0)."""
-    if pid == 0:
-        return 0
+    return 0 if pid == 0 else checksum(f"{pid} {local} {remote}")
+
+
+def checksum(text: str) -> int:
+    """Return a text as the identity of a socket."""
     value = BASIS
-    for byte in f"{pid} {local} {remote}".encode():
+    for byte in text.encode():
         value = (value ^ byte) * PRIME & 0xFFFFFFFFFFFFFFFF
     return (value & EXACT_IN_JSON) or 1
 
@@ -84,3 +90,20 @@ def endpoint(host: str, digits: str | bytes, *, v6: bool) -> Endpoint | None:
     except (OSError, ValueError):  # ValueError: it contains NUL or is not ASCII
         return None
     return None if port is None else Endpoint(address, port)
+
+
+def plain_form(address: str) -> str:
+    """Return an address as it is written elsewhere, from the bytes of a socket in macOS's kernel.
+
+    A socket for both families keeps an IPv4 address in the last four bytes, with zeros before it
+    (XNU, bsd/netinet/in_pcb.h, in_addr_4in6), and an address of one link has the number of its
+    interface in bytes 2 and 3 (KAME).
+    """
+    try:
+        raw = net.inet_pton(net.AF_INET6, address.partition("%")[0])
+    except OSError:
+        return address
+    if raw[:2] == b"\xfe\x80":
+        return net.inet_ntop(net.AF_INET6, raw[:2] + b"\0\0" + raw[4:])
+    in_last_bytes = raw[:12] == bytes(12) and raw[12:15] != bytes(3)  # neither :: nor ::1
+    return net.inet_ntop(net.AF_INET, raw[12:]) if in_last_bytes else address.partition("%")[0]

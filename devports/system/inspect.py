@@ -16,11 +16,14 @@ from devports.core.verdict import (
     Held,
     HolderUnknown,
     LocalhostConflict,
+    Unconfirmed,
     diagnose,
     holding,
+    is_bindable,
     sockets_of,
 )
 from devports.errors import DevportsError
+from devports.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,8 +165,13 @@ def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
 def with_holders(
     judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:
-    """Return findings; the holders of all their sockets are found in one search."""
+    """Return findings; the holders of all their sockets are found in one search.
+
+    Where a source of this machine missed sockets in the self-test, no port is called free.
+    """
     pairs = tuple(judged)
+    if any(is_bindable(verdict) for _, verdict in pairs) and (missed := untrusted("sockets")):
+        pairs = tuple((e, Unconfirmed(missed) if is_bindable(v) else v) for e, v in pairs)
     sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
     holding = who(tuple(sockets)) if sockets else HolderSearch()
     return tuple(Finding(end, verdict, _of(holding, sockets_of(verdict))) for end, verdict in pairs)

@@ -60,6 +60,12 @@ class Machine(Protocol):
     def listening_on(self, ports: Collection[int]) -> Table:
         """Return the listeners on these ports; all of `table` where that costs no more."""
 
+    def listening_below(self, ports: Collection[int]) -> tuple[Socket, ...]:
+        """Return the listeners on these ports of this process and its descendants.
+
+        Those of every process where that costs less.
+        """
+
     def listeners(self) -> Table:
         """Return every socket that listens or is bound without a peer, in one reading."""
 

@@ -13,6 +13,7 @@ others would have to be used up in between.
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 
@@ -22,16 +23,25 @@ from devports.core.value import Frozen
 from devports.core.verdict import plain_end
 from devports.errors import DevportsError
 from devports.system import clock, macos_tools, psutil_backend, signals, subprocesses, user
+from devports.system.identity import checksum
 from devports.system.psutil_backend import PsMachine, SocketScan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
     import psutil
 
-    from devports.core.model import Holder, Platform, Process, ProcessKey, Socket
+    from devports.core.model import (
+        Holder,
+        HolderSearch,
+        Platform,
+        Process,
+        ProcessKey,
+        Socket,
+        Table,
+    )
     from devports.system import ProcessHandle, Sent
     from devports.system.identity import Row
     from devports.system.signals import KeyOf
@@ -59,8 +69,12 @@ MOST_NAMED = 100
 """Ports named in one command line."""
 CUT = 15
 """A name of this length may be truncated: netstat has room for 16 bytes (XNU, MAXCOMLEN)."""
-LSOF = ("-nPbw", "+c0", "-FpcuLtnTf")
+LSOF = ("-nPbw", "+c0", "-FpcuLtdnTf")
 """Numbers, no call that may block (a share that does not answer), full names, these fields."""
+PATIENCE = 5.0
+"""Seconds for lsof before a process is signalled: on a busy machine it takes two."""
+NETSTAT = ("-anvW", "-p", "tcp"), ("-anv", "-p", "tcp")
+"""Every socket with its process, no address truncated; then the same for a netstat without -W."""
 NO_NETSTAT = VisibilityGap(
     "no-netstat", "netstat does not respond; sockets of other users are not visible"
 )
@@ -80,9 +94,10 @@ class Sources(Frozen):
     processes: bool = True
     seconds: float = subprocesses.SECONDS
 
-    def ask(self, path: str, *words: str) -> bytes | None:
+    def ask(self, path: str, *words: str, seconds: float = 0.0) -> bytes | None:
         """Return the output of a tool; None where it is disabled or does not answer."""
-        return subprocesses.ask((path, *words), self.seconds) if path else None
+        longest = max(self.seconds, seconds)
+        return subprocesses.ask((path, *words), longest) if path else None
 
 
 class KernelQueue:
@@ -193,8 +208,10 @@ class Darwin(PsMachine):
 
     def __init__(self, sources: Sources | None = None) -> None:
         super().__init__()
-        self._sources = Sources() if sources is None else sources
+        self.sources = Sources() if sources is None else sources
         self._settings: dict[tuple[str, ...], str] = {}
+        self._devices: dict[tuple[int, object], str] = {}
+        self._seconds = 0.0
 
     def scan(self, ports: Collection[int]) -> SocketScan:
         """Return the sockets on these local ports, from as many sources as needed.
@@ -205,26 +222,59 @@ class Darwin(PsMachine):
         Raises:
             DevportsError: no source answers, so no port can be checked.
         """
-        sources = self._sources
+        sources = self.sources
         walk = walk_processes(sources.seconds) if sources.processes else ProcessWalk()
-        text = sources.ask(sources.netstat, "-anv", "-p", "tcp")
-        listed, lost = macos_tools.netstat(text or b"", ports)
-        own = [row for row in walk.rows if row.socket.local.port in ports]
-        rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
+        text, wide = self.netstat()
+        listed, lost = macos_tools.netstat(text, ports, wide=wide)
+        opened = [row for row in walk.rows if row.socket.local.port in ports]
+        rows = merge_rows(opened, listed, walk.read, psutil_backend.name_of)
         gaps = list(_gaps(walk, lost, netstat=bool(text)))
-        if not text or walk.own or any(map(_is_doubtful, rows)):
-            answer = sources.ask(sources.lsof, *LSOF, _selection(ports))
+        new = shared(rows) - self._devices.keys()
+        answer: bytes | None = None
+        if not text or walk.own or new or any(map(_is_doubtful, rows)):
+            answer = self.lsof(ports)
             if answer is None and not text and not walk.read:
                 raise _no_table()
-            own += macos_tools.lsof(answer or b"", ports)
-            rows = merge_rows(own, listed, walk.read, psutil_backend.name_of)
+            opened = [*macos_tools.lsof(answer or b"", ports), *opened]
+            rows = merge_rows(opened, listed, walk.read, psutil_backend.name_of)
             gaps += [NO_LSOF] if answer is None else []
+            found = {_key(row): row.device for row in opened if row.device}
+            self._devices |= dict.fromkeys(shared(rows), "") | found
+        # Without lsof, descriptors that psutil skips and Mach fileports are missing.
         all_read = bool(walk.read) and not walk.unread
-        return SocketScan(rows, all_read or (bool(text) and not lost), tuple(gaps))
+        complete = answer is not None and (all_read or (bool(text) and not lost))
+        return SocketScan(unified(rows, self._devices), complete, tuple(gaps))
+
+    def netstat(self) -> tuple[bytes, bool]:
+        """Return the output of netstat, empty if there is none, and whether it is untruncated."""
+        for words in NETSTAT:
+            if text := self.sources.ask(self.sources.netstat, *words):
+                return text, words is NETSTAT[0]
+        return b"", False
+
+    def lsof(self, ports: Collection[int]) -> bytes | None:
+        """Return the output of lsof about these ports; None if it does not answer."""
+        sources = self.sources
+        return sources.ask(sources.lsof, *LSOF, _selection(ports), seconds=self._seconds)
+
+    def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:
+        """Return the sockets that lsof alone shows, where it was not needed before."""
+        ends = {_ends(socket) for socket in known.sockets}
+        rows = macos_tools.lsof(self.lsof((port,)) or b"", (port,))
+        found = [row for row in rows if _ends(row.socket) not in ends]
+        self.remember(found)
+        return tuple(dict.fromkeys(row.socket for row in found))
+
+    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+        """Return the holders of these sockets; before a signal lsof gets more time."""
+        if thorough and NO_LSOF in self._gaps and self.sources.lsof:
+            self._seconds = PATIENCE
+            self.table({socket.local.port for socket in sockets})
+        return super().holding(sockets, thorough=thorough)
 
     def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return the holders and their ancestors with the launchd jobs of this user too."""
-        raw = self._sources.ask(self._sources.launchctl, "list") if holders else None
+        raw = self.sources.ask(self.sources.launchctl, "list") if holders else None
         jobs = macos_tools.launchctl(raw or b"")
         return tuple(
             holder.replace(
@@ -245,7 +295,7 @@ class Darwin(PsMachine):
     def _setting(self, *names: str) -> str:
         """Return kernel settings (sysctl(8)), cached; empty if sysctl does not answer."""
         if names not in self._settings:
-            raw = self._sources.ask(self._sources.sysctl, "-n", *names) or b""
+            raw = self.sources.ask(self.sources.sysctl, "-n", *names) or b""
             self._settings[names] = raw.decode("ascii", "replace").strip()
         return self._settings[names]
 
@@ -348,6 +398,36 @@ def merge_rows(
         certain = row.pid > 0 and row.pid not in read and names_match(row.name, name_of(row.pid))
         found[row.pid, ends] = row.replace(proven=certain)
     return tuple(found.values())
+
+
+def _key(row: Row) -> tuple[int, object]:
+    return row.pid, _ends(row.socket)
+
+
+def shared(rows: Iterable[Row]) -> set[tuple[int, object]]:
+    """Return process and ends of each socket on which several processes listen, or are bound.
+
+    Those of devports itself are left out: it knows them by the identity that it has computed.
+    """
+    at: dict[object, set[int]] = {}
+    for row in rows:
+        if row.proven and row.socket.remote is None and row.pid != os.getpid():
+            at.setdefault(_ends(row.socket), set()).add(row.pid)
+    return {(pid, ends) for ends, pids in at.items() if len(pids) > 1 for pid in pids}
+
+
+def unified(rows: Sequence[Row], devices: Mapping[tuple[int, object], str]) -> tuple[Row, ...]:
+    """Return rows in which one socket of several processes has one identity.
+
+    `devices`: the socket's own name by process and ends, empty where it is unknown.
+    """
+    several = shared(rows)
+    return tuple(
+        row.replace(socket=row.socket.replace(inode=checksum(device)))
+        if _key(row) in several and (device := devices.get(_key(row), ""))
+        else row
+        for row in rows
+    )
 
 
 def _ends(socket: Socket) -> tuple[object, object]:

@@ -6,8 +6,8 @@ one was mistaken for it: 131072, the size of a buffer, looks like a pid
 does not have the shape of its heading is skipped. All of it is text about a process, never proof:
 see `Row.proven`.
 
-`lsof -nP +c0 -iTCP:PORTS -FpcuLtnTf`: one field a line, its letter first (lsof(8), OUTPUT FOR OTHER
-PROGRAMS): `p` begins a process, `f` one of its files. macOS writes CLOSED for three things:
+`lsof -nP +c0 -iTCP:PORTS -FpcuLtdnTf`: one field a line, its letter first (lsof(8), OUTPUT FOR
+OTHER PROGRAMS): `p` begins a process, `f` one of its files. macOS writes CLOSED for three things:
 ``n127.0.0.1:8000`` is bound and does not listen, with ``->`` it is a closed connection that is
 still open, and ``n*:*`` is bound to no port.
 """
@@ -48,10 +48,13 @@ HEXADECIMAL = {"state": 5, "options": 8, "gencnt": 16, "flags": 8, "flags1": 8, 
 LARGEST = 2**64 - 1
 
 
-def netstat(raw: bytes, ports: Collection[int] | None = None) -> tuple[tuple[Row, ...], int]:
+def netstat(
+    raw: bytes, ports: Collection[int] | None = None, *, wide: bool = False
+) -> tuple[tuple[Row, ...], int]:
     """Return the sockets on these local ports (None: on all), and the number of unread lines.
 
-    Those are lines about TCP that could not be read though they may concern these ports.
+    Those are lines about TCP that could not be read though they may concern these ports. `wide`: no
+    address is truncated (netstat -W).
     """
     columns: tuple[str, ...] = NEWEST
     rows: list[Row] = []
@@ -61,7 +64,7 @@ def netstat(raw: bytes, ports: Collection[int] | None = None) -> tuple[tuple[Row
         if words[:1] == ["Proto"]:
             columns = _columns(words)
         elif len(words) >= LEFT and words[0] in FAMILIES and _is_about(words[3], ports):
-            row = _row(words, columns)
+            row = _row(words, columns, wide=wide)
             rows += [] if row is None else [row]
             lost += row is None
     return tuple(rows), lost
@@ -80,9 +83,9 @@ def _is_about(local: str, ports: Collection[int] | None) -> bool:
     return digits != "*" and (ports is None or port is None or port in ports)
 
 
-def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
+def _row(words: Sequence[str], columns: tuple[str, ...], *, wide: bool) -> Row | None:
     kind, state = words[0], TCP_STATES.get(words[5])
-    local, remote = _netstat_end(words[3], kind), _netstat_end(words[4], kind)
+    local, remote = (_netstat_end(word, kind, wide=wide) for word in words[3:5])
     who = _pid_and_name(words[LEFT:], columns)
     alone = state in ("LISTEN", "CLOSE") and words[4] == "*.*"
     if local is None or state is None or who is None or (remote is None and not alone):
@@ -99,10 +102,10 @@ def _row(words: Sequence[str], columns: tuple[str, ...]) -> Row | None:
     return Row(pid, socket, name, proven=False)
 
 
-def _netstat_end(word: str, kind: str) -> Endpoint | None:
+def _netstat_end(word: str, kind: str, *, wide: bool) -> Endpoint | None:
     """Return an end written ``127.0.0.1.8000``, ``*.8809`` or ``fe80::1%en0.80``, else None."""
     host, _, digits = word.rpartition(".")
-    if ":" in host and len(host) == CUT:
+    if ":" in host and len(host) == CUT and not wide:
         return None
     ends = (_end(host, digits, v6=v6) for v6 in FAMILIES[kind])
     return next((end for end in ends if end is not None), None)
@@ -183,7 +186,8 @@ def lsof(raw: bytes, ports: Collection[int] | None = None) -> Iterator[Row]:
     for pid, name, fields in _files(raw):
         socket = _socket(pid, fields)
         if socket is not None and (ports is None or socket.local.port in ports):
-            yield Row(pid, socket, name)
+            device = next((field[1:] for field in fields if field.startswith("d")), "")
+            yield Row(pid, socket, name, device=device)
 
 
 def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
@@ -204,6 +208,27 @@ def _files(raw: bytes) -> Iterator[tuple[int, str, list[str]]]:
             name = _name(line[1:])
         elif file is not None:
             file.append(line)
+
+
+def lsof_lines(raw: bytes, port: int) -> Iterator[str]:
+    """Yield the lines about the sockets on a port, each with the lines of its process."""
+    process: list[str] = []
+    file: list[str] = []
+    for line in (*raw.decode("utf-8", "replace").splitlines(), "p"):
+        if line[:1] in ("p", "f"):
+            if any(f":{port}" in name for name in file):
+                yield from (*process, *file)
+                process = []
+            file = []
+        if line[:1] == "p":
+            process = []
+        (file if file or line[:1] == "f" else process).append(line)
+
+
+def netstat_lines(raw: bytes, port: int) -> list[str]:
+    """Return the heading, and the lines about a port."""
+    lines = raw.decode("utf-8", "replace").splitlines()
+    return [line for line in lines if line.startswith("Proto") or f".{port} " in line]
 
 
 def _name(text: str) -> str:

@@ -1,9 +1,9 @@
 """What macOS and Windows have in common: psutil describes processes, the table names their pids.
 
 psutil is imported only when needed. The identity of a process is its pid and its start, in whole
-microseconds since the epoch: macOS keeps it to the microsecond, Windows to a tenth of one. When the
-clock is set by a second or more while devports runs, psutil shifts the start times of macOS
-(psutil, _psosx.py, adjust_proc_create_time): then no identity matches, and no process is signalled.
+microseconds: macOS keeps it to the microsecond, Windows to a tenth of one. When the clock is set by
+a second or more while devports runs, psutil shifts the start times of macOS (psutil, _psosx.py,
+adjust_proc_create_time), so the identity uses the start that psutil itself identifies a process by.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from devports.core.model import (
 )
 from devports.core.value import Frozen
 from devports.system import bind, user
-from devports.system.identity import NO_PROCESS, TCP_STATES, Row, identity
+from devports.system.identity import NO_PROCESS, TCP_STATES, Row, identity, plain_form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +69,8 @@ def real_user(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `ui
 
 def uids_of(process: Any) -> set[int]:
     """Return the real and the effective uid of a process, none if it does not exist."""
-    import psutil
-
-    try:
-        return set(process.uids()[:2])
-    except psutil.Error:
-        return set()
+    none: set[int] = set()
+    return _tried(lambda: set(process.uids()[:2]), none)
 
 
 def user_by_name(process: psutil.Process) -> tuple[int, str]:
@@ -100,9 +96,20 @@ def _read(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
     """Return what `read` reads of a process; `otherwise` if missing or not readable."""
     import psutil
 
+    return _tried(lambda: read(psutil.Process(pid)), otherwise) if pid > 0 else otherwise
+
+
+def _tried(read: Callable[[], T], otherwise: T) -> T:
+    """Return what `read` returns; `otherwise` where psutil cannot read it.
+
+    On macOS psutil raises RuntimeError where a process exits or its descriptors change while it is
+    read (github.com/giampaolo/psutil/issues/2116).
+    """
+    import psutil
+
     try:
-        return read(psutil.Process(pid)) if pid > 0 else otherwise
-    except (psutil.Error, OSError):
+        return read()
+    except (psutil.Error, OSError, RuntimeError):
         return otherwise
 
 
@@ -111,7 +118,7 @@ def _facts(process: psutil.Process, who: Who) -> Process:
         uid, user = who(process)
         started = process.create_time()
         return Process(
-            key=ProcessKey(process.pid, _start(started)),
+            key=_key(process),
             ppid=process.ppid(),
             uid=uid,
             user=user,
@@ -130,17 +137,23 @@ def _fact(read: Callable[[], T], otherwise: T) -> T:
 
     try:
         return read()
-    except (psutil.AccessDenied, psutil.ZombieProcess, OSError):
+    except (psutil.AccessDenied, psutil.ZombieProcess, OSError, RuntimeError):
         return otherwise
 
 
-def _start(seconds: float) -> int:
-    return round(seconds * MICROSECONDS)
+def _key(process: psutil.Process) -> ProcessKey:
+    """Return the identity of a process; its start is one that no change of the clock shifts.
+
+    psutil has no public function for it. On Windows it may be unreadable, but is absolute anyway.
+    """
+    _, start = getattr(process, "_ident", (process.pid, None))
+    seconds = process.create_time() if start is None else start
+    return ProcessKey(process.pid, round(seconds * MICROSECONDS))
 
 
 def key_of(pid: int) -> ProcessKey | None:
     """Return the identity of a process, also of a zombie; None if it does not exist."""
-    return _read(pid, lambda process: ProcessKey(pid, _start(process.create_time())), None)
+    return _read(pid, _key, None)
 
 
 def name_of(pid: int) -> str | None:
@@ -249,7 +262,7 @@ def _end(address: tuple[Any, ...]) -> Endpoint | None:
     """Return an end of a connection; None for an empty one, and for one without a port."""
     if not address or not address[1]:
         return None
-    return Endpoint(str(address[0]).partition("%")[0], int(address[1]))
+    return Endpoint(plain_form(str(address[0])), int(address[1]))
 
 
 UNPROVEN = VisibilityGap(
@@ -293,7 +306,7 @@ class PsMachine:
     listening = staticmethod(listening)
 
     def __init__(self) -> None:
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, tuple[Row, ...]] = {}
         self._gaps: tuple[VisibilityGap, ...] = ()
         self._viewer: CurrentUser | None = None
 
@@ -304,11 +317,12 @@ class PsMachine:
     def table(self, ports: Collection[int]) -> Table:
         seen = self.scan(ports)
         self._gaps = seen.gaps
-        gone = [inode for inode, row in self._rows.items() if row.socket.local.port in ports]
-        for inode in gone:
-            del self._rows[inode]
+        old = self._rows.items()
+        self._rows = {i: rows for i, rows in old if rows[0].socket.local.port not in ports}
         self.remember(seen.rows)
-        return Table(tuple(row.socket for row in seen.rows), seen.shows_bound, seen.gaps)
+        sockets = dict.fromkeys(row.socket for row in seen.rows if row.socket.inode)
+        others = (row.socket for row in seen.rows if not row.socket.inode)
+        return Table((*sockets, *others), seen.shows_bound, seen.gaps)
 
     listening_on = table
 
@@ -318,8 +332,16 @@ class PsMachine:
             sockets=tuple(s for s in seen.sockets if s.state in ("LISTEN", "BOUND"))
         )
 
+    def listening_below(self, ports: Collection[int]) -> tuple[Socket, ...]:
+        me = os.getpid()
+        found = self.listening((me, *self.descendants(me)))
+        return tuple(socket for socket in found if socket.local.port in ports)
+
     def remember(self, rows: Iterable[Row]) -> None:
-        self._rows.update({row.socket.inode: row for row in rows if row.socket.inode})
+        for row in rows:
+            if inode := row.socket.inode:
+                known = self._rows.get(inode, ())
+                self._rows[inode] = (*known, row) if row not in known else known
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:  # noqa: ARG002
         return ()
@@ -361,27 +383,33 @@ class PsMachine:
 
     def _reread_exited(self, unseen: dict[int, Socket]) -> list[Socket]:
         """Read the table again where a process has exited: its socket may be closed too."""
-        rows = [self._rows[inode] for inode in unseen if inode in self._rows]
+        rows = [row for inode in unseen for row in self._rows.get(inode, ())]
         if ended := [row for row in rows if row.pid > 0 and self.key(row.pid) is None]:
             self.table({row.socket.local.port for row in ended})
         return [socket for inode, socket in unseen.items() if inode in self._rows]
 
-    def _holders(self, rows: dict[int, Row]) -> tuple[Holder, ...]:
+    def _holders(self, rows: dict[int, tuple[Row, ...]]) -> tuple[Holder, ...]:
         """Return the processes that are proven to have these sockets."""
         inodes: dict[int, list[int]] = {}
-        for inode, row in sorted(rows.items()):
-            if row.proven:
-                inodes.setdefault(row.pid, []).append(inode)
+        for inode, several in sorted(rows.items()):
+            for row in several:
+                if row.proven:
+                    inodes.setdefault(row.pid, []).append(inode)
         found = ((self.process(pid), tuple(held)) for pid, held in sorted(inodes.items()))
         return tuple(Holder(p, held, self.ancestors(p)) for p, held in found if p is not None)
 
     def _hidden(self, socket: Socket) -> tuple[HiddenSocket, VisibilityGap]:
         """Return what is known of a socket without a proven holder, and why there is none."""
-        row = self._rows[socket.inode]
+        row = self._rows[socket.inode][0]
         process = self.process(row.pid)
         if process is None:
-            return HiddenSocket(socket), OPENER_EXITED if row.pid > 0 else NO_PID
+            left = tuple(filter(None, map(self.process, self.left_by(row.pid))))
+            return HiddenSocket(socket, likely=left), OPENER_EXITED if row.pid > 0 else NO_PID
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
+
+    def left_by(self, pid: int) -> list[int]:  # noqa: ARG002
+        """Return the children of a process that has exited, where the system still names it."""
+        return []
 
     def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return holders with `Process.environment_marks`."""

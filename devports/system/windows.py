@@ -1,8 +1,8 @@
 """Windows: the table of psutil or netstat, netsh for the ports that the system reserves.
 
 Both tables name the process that opened a socket, even after that process has exited and a child
-has the socket. Neither shows a socket that is bound and does not listen; `netstat -q` does, since
-Windows 10.
+has the socket: then its children are named as likely holders. Neither shows a socket that is bound
+and does not listen; `netstat -q` does, since Windows 10.
 
 An open handle keeps the pid of a process from being reused. There are no signals: SIGTERM and
 SIGKILL both mean TerminateProcess, which gives a program no chance to clean up. A Ctrl-Break event
@@ -219,8 +219,12 @@ def system32(name: str) -> str:
     return os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", name)
 
 
-def socket_rows() -> list[Row]:
+def socket_rows(*, table: bool = True, netstat: bool = True) -> list[Row]:
     """Return every TCP socket of this machine with the pid that opened it.
+
+    Args:
+        table: read the socket table of the system, by psutil.
+        netstat: ask netstat, where that table cannot be read.
 
     Raises:
         DevportsError: no source answers, so no port can be checked.
@@ -228,14 +232,12 @@ def socket_rows() -> list[Row]:
     import psutil  # not for a parser or a help text
 
     try:
-        found = psutil.net_connections(kind="tcp")
+        found = psutil.net_connections(kind="tcp") if table else None
     except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
-        return _netstat("-ano")
-    return psutil_backend.rows_of((entry.pid or NO_PROCESS, entry) for entry in found)
-
-
-def _netstat(flags: str) -> list[Row]:
-    raw = ask((system32("netstat.exe"), flags))
+        found = None
+    if found is not None:
+        return psutil_backend.rows_of((entry.pid or NO_PROCESS, entry) for entry in found)
+    raw = ask((system32("netstat.exe"), "-ano")) if netstat else None
     if raw is None:
         raise DevportsError(
             "no-table",
@@ -244,6 +246,14 @@ def _netstat(flags: str) -> list[Row]:
             exit_code=exitcodes.CANNOT_INSPECT,
         )
     return list(windows_tools.netstat(raw))
+
+
+def children_left_by(pid: int) -> list[int]:
+    """Return the processes whose parent has, or had, this pid: Windows gives them no other."""
+    import psutil
+
+    found = psutil.process_iter(["ppid"])
+    return [each.pid for each in found if each.info["ppid"] == pid and each.pid != pid]
 
 
 def bound_sockets(ports: Collection[int]) -> Iterator[Row]:
@@ -281,7 +291,7 @@ def _netsh(*words: str) -> bytes | None:
 
 
 class Windows(PsMachine):
-    """A `devports.system.Machine`.
+    """A `devports.system.Machine`. `table` and `netstat`: see `socket_rows`.
 
     A listener on a wildcard does not stop a bind to one address, unless it is exclusive
     (learn.microsoft.com, "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE").
@@ -293,12 +303,16 @@ class Windows(PsMachine):
     pin = staticmethod(pin_by_handle)
     wait_for_exit = staticmethod(wait_for_handles)
 
-    def __init__(self) -> None:
+    left_by = staticmethod(children_left_by)
+
+    def __init__(self, *, table: bool = True, netstat: bool = True) -> None:
         super().__init__()
+        self._sources = {"table": table, "netstat": netstat}
         self._dynamic: tuple[int, int] | None = None
 
     def scan(self, ports: Collection[int]) -> SocketScan:
-        found = tuple(row for row in socket_rows() if row.socket.local.port in ports)
+        rows = socket_rows(**self._sources)
+        found = tuple(row for row in rows if row.socket.local.port in ports)
         return SocketScan(found, shows_bound=False, gaps=(NOT_BOUND,))
 
     def unlisted_sockets(self, port: int, known: Table) -> tuple[Socket, ...]:

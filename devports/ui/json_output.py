@@ -15,6 +15,7 @@ from devports.core.value import unreachable
 from devports.core.verdict import (
     HolderUnknown,
     LingeringConnections,
+    Unconfirmed,
     code_of,
     deciding_finding,
     is_bindable,
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
     from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
+    from devports.core.self_test import SelfTest
     from devports.core.service import Config, Service
-    from devports.core.verdict import Finding
+    from devports.core.verdict import Finding, Verdict
     from devports.detect.model import DetectedService, SkippedService, Source
     from devports.doctor.facts import Facts, Problem
     from devports.errors import DevportsError
@@ -158,6 +160,44 @@ def doctor_data(
         ],
         "problems": [_problem(problem, now, config) for problem in problems],
         "gaps": [_gap(gap) for gap in facts.gaps],
+        "self_test": None,
+    }
+
+
+def self_test_data(result: SelfTest, problems: Iterable[Problem]) -> shape.DoctorData:
+    """Return the data of ``doctor --self-test``, which checks nothing else."""
+    return {
+        "config": None,
+        "healthy": result.passed,
+        "services": [],
+        "problems": [_problem(problem, 0, "") for problem in problems],
+        "gaps": [],
+        "self_test": {
+            "passed": result.passed,
+            "seconds": round(result.seconds, 3),
+            "about": dict(result.about),
+            "sources": [
+                {
+                    "name": source.name,
+                    "cases": source.cases,
+                    "cannot_show": list(source.unseen),
+                    "decides": source.decides,
+                    "missing": source.missing or None,
+                    "differences": [
+                        {
+                            "case": each.case,
+                            "about": each.about,
+                            "expected": each.expected,
+                            "seen": each.seen,
+                            "lines": list(each.lines),
+                        }
+                        for each in source.differences
+                    ],
+                }
+                for source in result.sources
+            ],
+            "skipped": [{"case": case, "why": why} for case, why in result.skipped],
+        },
     }
 
 
@@ -383,10 +423,14 @@ def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answe
     finding = deciding_finding(findings)
     return {
         "target": target,
-        "bindable": is_bindable(finding.verdict),
+        "bindable": _bindable(finding.verdict),
         "verdict": code_of(finding),
         "endpoints": [_endpoint(finding, now) for finding in findings],
     }
+
+
+def _bindable(verdict: Verdict) -> bool | None:
+    return None if isinstance(verdict, Unconfirmed) else is_bindable(verdict)
 
 
 def _endpoint(finding: Finding, now: float) -> shape.Endpoint:
@@ -396,7 +440,7 @@ def _endpoint(finding: Finding, now: float) -> shape.Endpoint:
         "address": finding.endpoint.address,
         "port": finding.endpoint.port,
         "verdict": code_of(finding),
-        "bindable": is_bindable(verdict),
+        "bindable": _bindable(verdict),
         "seconds_left": verdict.seconds if isinstance(verdict, LingeringConnections) else None,
         "sockets": [_socket(socket) for socket in sockets_of(verdict)],
         "holders": [_holder(holder, now) for holder in holding.holders],

@@ -95,12 +95,16 @@ class Gap(TypedDict):
 
 
 class Endpoint(TypedDict):
-    """The verdict on one address and port. `bindable`: a server with SO_REUSEADDR can start."""
+    """The verdict on one address and port.
+
+    `bindable`: whether a server with SO_REUSEADDR can start; null if the sources of this machine
+    have failed the self-test, so that no holder was found but may be there.
+    """
 
     address: str
     port: Port
     verdict: Verdict
-    bindable: bool
+    bindable: bool | None
     seconds_left: Seconds | None
     sockets: list[Socket]
     holders: list[Holder]
@@ -232,6 +236,7 @@ class Outcome(TypedDict):
             "on-conflict",
             "no-terminal",
             "denied",
+            "source-untrue",
         ]
         | None
     )
@@ -363,7 +368,7 @@ class Error(TypedDict):
 
 class Answer(TypedDict):
     target: str
-    bindable: bool
+    bindable: bool | None
     verdict: Verdict
     endpoints: list[Endpoint]
 
@@ -384,7 +389,7 @@ class FreeData(TypedDict):
 class StatusService(TypedDict):
     service: str | None
     target: str
-    bindable: bool
+    bindable: bool | None
     verdict: Verdict
     endpoints: list[Shown]
     run: Run | None
@@ -499,9 +504,45 @@ class PortsData(TypedDict):
 class DoctorService(TypedDict):
     service: str | None
     target: str
-    bindable: bool
+    bindable: bool | None
     verdict: Verdict
     endpoints: list[Endpoint]
+
+
+class UntrueFact(TypedDict):
+    """A fact that a source shows differently. `lines`: its own text about the port."""
+
+    case: str
+    about: Literal["sockets", "holders", "binds"]
+    expected: str
+    seen: str
+    lines: list[str]
+
+
+class TestedSource(TypedDict):
+    """A source of sockets. `decides`: devports relies on it. `missing`: why it does not answer."""
+
+    name: str
+    cases: Count
+    cannot_show: list[str]
+    decides: bool
+    missing: str | None
+    differences: list[UntrueFact]
+
+
+class SkippedCase(TypedDict):
+    case: str
+    why: str
+
+
+class SelfTest(TypedDict):
+    """The result of `doctor --self-test`. `about`: the versions it depends on."""
+
+    passed: bool
+    seconds: Seconds
+    about: dict[str, str]
+    sources: list[TestedSource]
+    skipped: list[SkippedCase]
 
 
 class DoctorData(TypedDict):
@@ -510,6 +551,7 @@ class DoctorData(TypedDict):
     services: list[DoctorService]
     problems: list[Problem]
     gaps: list[Gap]
+    self_test: SelfTest | None
 
 
 class LeftOut(Source):

@@ -20,6 +20,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    Unconfirmed,
     deciding_finding,
     sockets_of,
 )
@@ -292,6 +293,8 @@ def _matter(finding: Finding) -> str:
     match verdict := finding.verdict:
         case Free():
             return " is free"
+        case Unconfirmed():
+            return " can be bound, but is not known to be free: no holder was found"
         case LingeringConnections():
             return _lingering(verdict, finding.holding)
         case LocalhostConflict(sockets=sockets):
@@ -360,6 +363,8 @@ def verdict_label(verdict: Verdict, free: str = "free") -> str:
     match verdict:
         case Free():
             return free
+        case Unconfirmed():
+            return "unknown"
         case LingeringConnections(blocking=blocking, seconds=seconds):
             within = "" if seconds is None else duration(round_up(seconds))
             parts = ("lingering", within) if blocking else (free, f"lingering {within}".rstrip())
@@ -438,9 +443,17 @@ def gap_text(gap: VisibilityGap) -> str:
     return lead + printable(gap.detail)
 
 
+def missed_text(sources: Sequence[str]) -> str:
+    """Return which sources do not show every socket, and how to see what is wrong."""
+    names = join_words([f"`{source}`" for source in sources])
+    return f"{names} missed sockets in the self-test; run `devports doctor --self-test` for details"
+
+
 def _meaning(finding: Finding) -> str:
     port, address = finding.endpoint.port, finding.endpoint
     match finding.verdict:
+        case Unconfirmed(sources=sources):
+            return missed_text(sources)
         case Held(listens=False):
             return "it may start listening at any time; a second server would then fail"
         case OutgoingConnection(blocking=True):

@@ -164,6 +164,8 @@ def refusal_text(refused: stop_plan.Refused) -> str:
             return f"devports cannot ask for confirmation here ({why}); pass `--yes` to confirm"
         case "denied":
             return "no permission to signal it (EPERM)"
+        case "source-untrue":
+            return "devports named a wrong process in the self-test of this machine"
         case _:
             unreachable(refused.why)
 
@@ -235,7 +237,8 @@ def question_text(question: stop_plan.Question, service: str = "") -> str:
             slow = patience_text(target.kind, ", though ")
             return f"{port} is {held}: stop {it}{start}{slow}?"
         case "stop":
-            return f"{port} is {held}: stop {it}{start}?"
+            once = " at once (Windows has no gentler way)" if question.abrupt else ""
+            return f"{port} is {held}: stop {it}{once}{start}?"
         case _:
             unreachable(question.kind)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from devports.core.hint import Advice
     from devports.core.model import HolderSearch
     from devports.core.remedies import Remedy
+    from devports.core.self_test import SelfTest
     from devports.detect.model import DetectedService, SkippedService
     from devports.doctor.facts import Facts, Problem, Severity
     from devports.ui.processes import DisplayContext
@@ -262,6 +263,47 @@ def _advice(remedies: Sequence[Remedy]) -> Iterator[Advice]:
             does, command = f"{remedy.title}: ", remedy.command
             yield f"{does}`{command}`" if isinstance(command, str) else hint(does, command)
             return
+
+
+def self_test_text(
+    result: SelfTest, problems: Sequence[Problem], reader: DisplayContext, output: OutputStyle
+) -> str:
+    """Return the result of a self-test; where it has failed, with a report to be pasted."""
+    tested = [source for source in result.sources if source.decides or not source.missing]
+    passed, number = sum(source.passed for source in tested), max(s.cases for s in tested)
+    told = f"{passed} of {len(tested)} sources of this machine passed the self-test"
+    lines = [f"{told} ({plural(number, 'case')}, {result.seconds:.1f} s)", *_limits(result)]
+    if result.passed:
+        return "\n".join(lines)
+    blocks = [problem_block(problem, reader, output) for problem in problems]
+    return "\n\n".join([*blocks, "\n".join(lines), "\n".join(_pasted(result))])
+
+
+def _limits(result: SelfTest) -> Iterator[str]:
+    """Yield what was not tested: sources that do not answer, cases that one cannot show."""
+    for source in result.sources:
+        if source.missing:
+            yield f"not available: {source.name} ({printable(source.missing)})"
+        elif source.unseen:
+            yield f"not shown by {source.name}, by design: {join_words(list(source.unseen))}"
+    for case, why in result.skipped:
+        yield f"not tested: {case} ({printable(why)})"
+
+
+def _pasted(result: SelfTest) -> Iterator[str]:
+    """Yield the lines of a report in Markdown. Ports and pids in it are those of the test."""
+    yield "### devports self-test"
+    yield ""
+    yield from (f"- {label}: {printable(text)}" for label, text in result.about)
+    yield from ("", "| source | case | expected | seen |", "|---|---|---|---|")
+    found = [(source.name, each) for source in result.sources for each in source.differences]
+    for name, each in found:
+        cells = (name, each.case, each.expected, each.seen)
+        yield f"| {' | '.join(printable(cell).replace('|', '/') for cell in cells)} |"
+    for name, each in found:
+        if each.lines:
+            yield from ("", f"{name}, {each.case}:", "")
+            yield from (f"    {printable(line, MAX_LINE)}" for line in each.lines)
 
 
 GROUP_TEXTS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,20 +15,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from devports.core.model import Endpoint
+from devports.core.model import Endpoint, Socket
 from devports.core.verdict import Held, LingeringConnections
 from devports.errors import DevportsError
 from devports.system import psutil_backend
 from devports.system.identity import identity
 from devports.system.inspect import inspect_ports
-from devports.system.macos import EPHEMERAL, Darwin, Sources
+from devports.system.macos import EPHEMERAL, NO_LSOF, PATIENCE, Darwin, Sources
 from tests.harness.actors import NOBODY, become
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
 
+if hasattr(os, "fork"):
+    from devports.run.watchdog import WatchdogConfig, remaining
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from devports.core.verdict import Finding
+    from devports.system.psutil_backend import SocketScan
     from tests.conftest import Zoo
 
 pytestmark = NEEDS_FORK  # without it there are no scripts either
@@ -252,4 +257,67 @@ def test_our_own_hold_on_a_port_is_known_as_ours(port: int):
 def test_the_viewer_is_this_process_and_all_it_runs_in():
     line = blindfolded().viewer().ancestor_keys
     assert [key.pid for key in line[:2]] == [os.getpid(), os.getppid()]
-    assert line[0].start == round(psutil.Process().create_time() * 1_000_000)
+    assert line[0] == psutil_backend.key_of(os.getpid())
+
+
+class Refusing(Darwin):
+    """A machine that must not read the table of every process."""
+
+    def scan(self, ports: Collection[int]) -> SocketScan:
+        raise AssertionError(ports)
+
+
+def test_a_wait_for_the_server_reads_only_devports_and_what_it_has_started(port: int):
+    with socket.create_server(("127.0.0.1", port)):
+        found = Refusing().listening_below({port})
+    assert [str(each.local) for each in found] == [f"127.0.0.1:{port}"]
+
+
+class Slow(Sources):
+    """Tools of which lsof needs more than the usual time."""
+
+    def ask(self, path: str, *words: str, seconds: float = 0.0) -> bytes | None:
+        return b"" if "lsof" not in path or seconds >= PATIENCE else None
+
+
+def test_lsof_gets_more_time_before_a_process_is_signalled(port: int):
+    machine = Darwin(Slow(processes=True))
+    here = Socket(Endpoint("127.0.0.1", port), None, "LISTEN", 1)
+    assert NO_LSOF in machine.table({port}).gaps
+    machine.holding((here,), thorough=False)
+    assert NO_LSOF in machine.table({port}).gaps
+    machine.holding((here,), thorough=True)
+    assert NO_LSOF not in machine.table({port}).gaps
+
+
+def test_what_only_lsof_shows_is_found_where_a_bind_is_refused(port: int, zoo: Zoo, tool: Tool):
+    pid = zoo("listener", port).pid
+    text = f"p{pid}\ncpython\nf3\ntIPv4\nd0x1\nn127.0.0.1:{port}\nTST=LISTEN\n"
+    finding = look(blindfolded(netstat=tool(HEAD), lsof=tool(text)), port)
+    assert isinstance(finding.verdict, Held)
+    assert [holder.process.pid for holder in finding.holding.holders] == [pid]
+
+
+def test_a_netstat_without_the_option_for_whole_addresses_is_asked_without_it(
+    port: int, tmp_path: Path
+):
+    program = tmp_path / "netstat"
+    text = listed(port, "python:7")
+    program.write_text(f"#!/bin/sh\ncase $1 in *W*) exit 1;; esac\ncat <<'END'\n{text}END\n")
+    program.chmod(0o755)
+    machine = blindfolded(netstat=str(program))
+    assert machine.netstat()[1] is False
+    assert [str(each.local) for each in machine.table({port}).sockets] == [f"127.0.0.1:{port}"]
+
+
+def test_a_server_without_a_readable_environment_is_known_by_the_record(
+    port: int, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(psutil_backend, "marks_of", lambda _pid: ())
+    server = zoo("forked_listener", port)
+    machine = blindfolded(processes=True)
+    key = machine.key(server.pid)
+    assert key is not None
+    here = (Endpoint("127.0.0.1", port),)
+    config = WatchdogConfig(machine, here, "mark", None, signal.SIGTERM, 5)
+    assert {each.pid for each in remaining(config, key)} == set(server.pids)

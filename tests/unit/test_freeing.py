@@ -32,7 +32,7 @@ from devports.core.stop_plan import (
     WouldStop,
 )
 from devports.freeing import FreeRequest as FreeingJob
-from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, free, preview
+from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, consent, free, preview
 from devports.freeing.bindable import findings_now
 from devports.freeing.consent import confirm, plan_for
 from tests.fakes import ME, SIGKILL, SIGTERM, FakeEngines, FakeMachine
@@ -1463,3 +1463,23 @@ def test_a_wait_is_shown_while_it_lasts(blocked: Callable[[FakeMachine], object]
     first, *between, last = shown[: shown.index("ends") + 1]
     assert (first, set(between), last) == ("begins", {"goes on"}, "ends")
     assert not any(isinstance(news, WaitingForPort | WatchingForRestart) for news in freeing.told)
+
+
+def test_nothing_is_stopped_where_a_source_has_named_a_wrong_process(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    told = {"holders": ("lsof",)}
+    monkeypatch.setattr(consent, "untrusted", lambda about: told.get(about, ()))
+    machine = held_by(FakeMachine(), 50)
+    freed = Freeing(machine)(YES)
+    assert freed.exit_code == exitcodes.CANNOT_INSPECT
+    assert [o.why for o in freed.outcomes if isinstance(o, Refused)] == ["source-untrue"]
+    assert machine.tried == []
+
+
+def test_windows_is_asked_about_as_what_ends_at_once():
+    machine = held_by(FakeMachine(), 50)
+    machine.platform = "win32"
+    freeing = Freeing(machine, False)
+    freeing(ASK)
+    assert [question.abrupt for question in freeing.asked] == [True]

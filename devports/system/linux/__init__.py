@@ -9,7 +9,14 @@ from __future__ import annotations
 import os
 
 from devports.system.bind import addresses, probe, reserve
-from devports.system.linux.sockets import ephemeral, listeners, listening_on, reserved, table
+from devports.system.linux.sockets import (
+    ephemeral,
+    listeners,
+    listening_below,
+    listening_on,
+    reserved,
+    table,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accepting", "addresses", "adopt_orphans", "ancestors", "boot", "children", "descendants",
-    "ephemeral", "holding", "key", "listeners", "listening", "listening_on", "pin", "platform",
-    "probe", "process", "processes_with_mark", "reserve", "reserved", "table", "unfit",
-    "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
+    "ephemeral", "holding", "key", "listeners", "listening", "listening_below", "listening_on",
+    "pin", "platform", "probe", "process", "processes_with_mark", "reserve", "reserved", "table",
+    "unfit", "unlisted_sockets", "viewer", "wait_for_exit", "wildcards",
 ]  # fmt: skip
 
 platform: Platform = "linux"

@@ -76,6 +76,11 @@ def listening_on(ports: Collection[int]) -> Table:
     return _dumped(ports, inet_diag.LISTEN_ONLY) or text_table(ports)
 
 
+def listening_below(ports: Collection[int]) -> tuple[Socket, ...]:
+    """Return the listeners on these ports, of any process."""
+    return listening_on(ports).sockets
+
+
 def listeners() -> Table:
     """Return the sockets on any port that listen or are bound without a peer."""
     return _dumped((), inet_diag.LISTEN_AND_BOUND) or text_listeners()

@@ -17,6 +17,7 @@ from devports.core.model import (
     Process,
     ProcessKey,
     Socket,
+    Table,
     VisibilityGap,
 )
 from devports.core.verdict import (
@@ -29,6 +30,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    diagnose,
 )
 from devports.doctor.facts import FreePort, PortFacts, RunFacts
 from devports.doctor.setup_rules import examine
@@ -382,3 +384,17 @@ def test_a_watched_port_that_others_need(db: Verdict, expected: list[str]) -> No
 
 def test_a_watched_port_that_nobody_needs_may_be_free() -> None:
     assert codes(facts(declared(Free(), DB, at=Endpoint("127.0.0.1", 5432)))) == []
+
+
+def test_a_server_beside_airplay_on_every_address_is_told_from_it() -> None:
+    """On macOS a listener on every address stops no bind to one: both listen, and both are seen."""
+    port, control = 5000, Process(ProcessKey(80, 1), 1, 1000, "ann", "ControlCenter")
+    end, everywhere = Endpoint("127.0.0.1", port), Endpoint("0.0.0.0", port)
+    own, other = Socket(end, None, "LISTEN", 7), Socket(everywhere, None, "LISTEN", 8)
+    assert diagnose(end, "ok", Table((other,)), wildcards=False) == LocalhostConflict((other,))
+    assert diagnose(end, "ok", Table((own, other)), wildcards=False) == Held((own,))
+    sister = Finding(everywhere, Held((other,)), HolderSearch((Holder(control, (8,)),)))
+    flask = declared(Held((own,)), BACKEND.replace(port=port), SERVER, RUN, at=end)
+    looked = facts(flask.replace(beside=(sister,)), find_run=run_of(), platform="darwin")
+    problem = only(looked)
+    assert (problem.code, problem.severity, problem.fix) == ("port-split", "warning", None)

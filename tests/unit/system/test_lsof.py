@@ -184,3 +184,13 @@ def test_a_line_lost_or_doubled_gives_no_process_the_socket_of_another(deed: str
     lines = [*TWO[:at], *([] if deed == "drop" else [TWO[at]] * 2), *TWO[at + 1 :]]
     for row in read(*lines):
         assert row.pid == HAS[row.socket.local.port]
+
+
+def test_the_lines_about_a_port_are_quoted_with_their_process():
+    text = b"p1\ncnginx\nf3\nn*:80\nf4\nn*:8000\np2\ncnode\nf5\nn*:9\n"
+    assert [*macos_tools.lsof_lines(text, 8000)] == ["p1", "cnginx", "f4", "n*:8000"]
+
+
+def test_the_device_of_a_socket_is_read():
+    text = b"p7\nf3\ntIPv4\nd0xabc\nn127.0.0.1:8000\nTST=LISTEN\n"
+    assert [row.device for row in macos_tools.lsof(text)] == ["0xabc"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.core.model import Endpoint, Socket
 from devports.system.identity import NO_PROCESS, UNKNOWN, Row, identity
-from devports.system.macos import merge_rows, names_match
+from devports.system.macos import merge_rows, names_match, shared, unified
 
 if TYPE_CHECKING:
     from devports.core.model import State
@@ -107,3 +108,37 @@ AGREE = [
 @pytest.mark.parametrize(("listed", "name", "expected"), AGREE)
 def test_a_name_agrees(listed: str, name: str | None, expected: bool):
     assert names_match(listed, name) is expected
+
+
+ENDS = ((PORT.address, PORT.port), None)
+DEVICES: dict[tuple[int, object], str] = {
+    (10, ENDS): "0xabc",
+    (11, ENDS): "0xabc",
+    (12, ENDS): "0xdef",
+}
+
+
+def inodes(*rows: Row) -> list[int]:
+    return [each.socket.inode for each in unified(rows, DEVICES)]
+
+
+def test_one_socket_of_several_processes_is_one_socket():
+    one, same, other = inodes(opened(10), opened(11), opened(12))
+    assert one == same != other
+
+
+def test_one_process_keeps_the_identity_that_needs_no_lsof():
+    assert inodes(opened(10)) == [opened(10).socket.inode]
+
+
+def test_where_lsof_does_not_tell_each_process_has_a_socket_of_its_own():
+    first, second = opened(30), opened(31)
+    assert inodes(first, second) == [first.socket.inode, second.socket.inode]
+
+
+def test_which_sockets_are_of_several_processes():
+    assert shared((opened(10), opened(11))) == {(10, ENDS), (11, ENDS)}
+    assert shared((opened(10), opened(10))) == set()
+    assert shared((opened(10), row(11, "nginx"))) == set()
+    assert shared((opened(10, remote=PEER), opened(11, remote=PEER))) == set()
+    assert shared((opened(10), opened(os.getpid()))) == set()

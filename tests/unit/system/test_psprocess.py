@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system.identity import NO_PROCESS, Row, identity
+from devports.system import psutil_backend
+from devports.system.identity import NO_PROCESS, Row, identity, plain_form
 from devports.system.psutil_backend import rows_of
 
 LOCAL, PEER = Endpoint("127.0.0.1", 8000), Endpoint("127.0.0.1", 51822)
@@ -52,6 +56,57 @@ def test_a_copied_descriptor_is_no_second_socket():
     assert len(rows_of([(7, Entry(NEAR, (), "LISTEN"))] * 2)) == 1
 
 
+ADDRESSES = [
+    pytest.param("::127.0.0.1", "127.0.0.1", id="IPv4 in the last bytes"),
+    pytest.param("::ffff:127.0.0.1", "::ffff:127.0.0.1", id="IPv4 as elsewhere"),
+    pytest.param("::1", "::1", id="loopback"),
+    pytest.param("::", "::", id="every address"),
+    pytest.param("fe80:4::1", "fe80::1", id="one link, with its number inside"),
+    pytest.param("fe80::1%lo0", "fe80::1", id="one link, with its name"),
+    pytest.param("2001:db8::1%x", "2001:db8::1", id="any other"),
+    pytest.param("127.0.0.1", "127.0.0.1", id="IPv4"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ADDRESSES)
+def test_an_address_in_the_form_of_the_kernel_of_macos(text: str, expected: str):
+    assert plain_form(text) == expected
+
+
+def test_a_connection_to_a_socket_for_both_families_is_one_of_ipv4():
+    ends = ("::127.0.0.1", 8000), ("::127.0.0.1", 51822)
+    (row,) = rows_of([(7, Entry(*ends, "ESTABLISHED"))])
+    assert (row.socket.local, row.socket.remote) == (LOCAL, PEER)
+
+
 def test_the_zone_of_an_address_is_left_out():
     (row,) = rows_of([(7, Entry(("fe80::1%lo0", 80), (), "LISTEN"))])
     assert row.socket.local == Endpoint("fe80::1", 80)
+
+
+def refused(*_: object, **__: object) -> Any:
+    raise RuntimeError("proc_pidinfo(PROC_PIDLISTFDS) 2/2 syscall failed")
+
+
+@pytest.mark.parametrize("reads", ["cwd", "name", "net_connections", "create_time"])
+def test_an_error_of_psutil_about_a_process_that_changes_is_no_error_of_devports(
+    monkeypatch: pytest.MonkeyPatch, reads: str
+):
+    monkeypatch.setattr(psutil.Process, reads, refused, raising=False)
+    me = os.getpid()
+    found = psutil_backend.describe(me)
+    assert found is None or found.pid == me
+    assert psutil_backend.listening((me,)) == ()
+    assert psutil_backend.uids_of(SimpleNamespace(uids=refused)) == set()
+    assert psutil_backend.name_of(me) is None or reads != "name"
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "_get_ident"), reason="this psutil shifts no start")
+def test_a_change_of_the_clock_changes_no_identity(monkeypatch: pytest.MonkeyPatch):
+    before, old = psutil_backend.key_of(os.getpid()), psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: old(process) + 5)
+    found = psutil_backend.describe(os.getpid())
+    assert before is not None
+    assert psutil_backend.key_of(os.getpid()) == before
+    assert found is not None
+    assert found.key == before

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.system import windows
+from devports.core.model import Endpoint, Socket
+from devports.system import bind, windows
+from devports.system.identity import Row
+from devports.system.psutil_backend import SocketScan
 from devports.system.windows import Windows, distinguish_denied
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from devports.core.model import BindResult
 
+HERE = Endpoint("127.0.0.1", 8000)
+GONE = 2**22 + 1
+"""A pid that no process has."""
 DENIED = [
     pytest.param("denied", True, "denied", id="an excluded port is forbidden"),
     pytest.param("denied", False, "in-use", id="any other that is denied has an exclusive holder"),
@@ -37,3 +48,34 @@ def test_without_netsh_the_range_of_outgoing_connections_is_the_usual_one():
     machine = Windows()
     assert machine.ephemeral() == windows.DYNAMIC
     assert machine.ephemeral() == windows.DYNAMIC
+
+
+def test_a_port_is_probed_as_a_server_binds_it_where_exclusive_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def opened(_end: Endpoint, *, reuse: bool, exclusive: bool) -> socket.socket:
+        if exclusive:
+            raise OSError(errno.EADDRINUSE, "beside connections of the last server")
+        return socket.socket()
+
+    monkeypatch.setattr(bind, "EXCLUSIVE", 1)
+    monkeypatch.setattr(bind, "open_bound", opened)
+    assert bind.probe(HERE) == "ok"
+    assert bind.probe(HERE, reuse=False) == "in-use"
+
+
+class LeftBehind(Windows):
+    """A machine whose only listener was opened by a process that has exited."""
+
+    left_by = staticmethod(lambda pid: [os.getpid()] if pid == GONE else [])
+
+    def scan(self, ports: Collection[int]) -> SocketScan:
+        return SocketScan((Row(GONE, Socket(HERE, None, "LISTEN", 9)),))
+
+
+def test_the_children_of_an_opener_that_has_exited_are_likely_holders():
+    machine = LeftBehind()
+    found = machine.holding(machine.table({HERE.port}).sockets, thorough=False)
+    assert found.holders == ()
+    assert [process.pid for process in found.hidden[0].likely] == [os.getpid()]
+    assert "opener-gone" in {gap.code for gap in found.gaps}

@@ -36,6 +36,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    Unconfirmed,
 )
 from devports.detect.model import DetectedService, SkippedService, Source
 from devports.errors import DevportsError
@@ -147,6 +148,7 @@ UNREAD = VisibilityGap("unreadable-processes", "the descriptors of 3 processes o
 NO_NETLINK = VisibilityGap("no-netlink", "the kernel's socket monitor is not available here")
 
 FREE = Finding(HERE, Free(), HolderSearch())
+UNCONFIRMED = Finding(HERE, Unconfirmed(("netstat", "lsof")), HolderSearch())
 FREE_SISTER = Finding(SISTER, Free(), HolderSearch())
 HELD = Finding(HERE, Held(EVERYWHERE), HolderSearch((NODE_HOLDER,)))
 BOUND = Finding(HERE, Held((socket(HERE, "BOUND", 7),)), HolderSearch((PYTHON_HOLDER,)))
@@ -175,8 +177,8 @@ EXCLUDED = Finding(Endpoint("0.0.0.0", 50000), NotPermitted(), HolderSearch())
 ELSEWHERE = Finding(Endpoint("10.9.9.9", 8000), NotLocal(), HolderSearch())
 
 EVERY_FINDING = (
-    FREE, HELD, BOUND, HIDING, LINGERING, BLOCKING, DRAINING, SHADOWED, CLIENT, BESIDE_CLIENT,
-    UNEXPLAINED, PRIVILEGED, EXCLUDED, ELSEWHERE,
+    FREE, UNCONFIRMED, HELD, BOUND, HIDING, LINGERING, BLOCKING, DRAINING, SHADOWED, CLIENT,
+    BESIDE_CLIENT, UNEXPLAINED, PRIVILEGED, EXCLUDED, ELSEWHERE,
 )  # fmt: skip
 
 NODE_TARGET = StopTarget(NODE, OrdinaryProcess(), (NODE_HOLDER,))

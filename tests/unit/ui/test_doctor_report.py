@@ -8,9 +8,11 @@ from devports.core.hint import own_command
 from devports.core.holder_kind import CurrentUser, OtherUser
 from devports.core.model import Endpoint, Holder, HolderSearch, VisibilityGap
 from devports.core.remedies import Remedy
+from devports.core.self_test import Difference, SelfTest, SourceReport
 from devports.core.service import Service
 from devports.core.verdict import Finding, Free, Held
 from devports.doctor.facts import Facts, FreePort, PortFacts, Problem, RemoveWritePermission
+from devports.doctor.setup_rules import self_test_problems
 from devports.ui import reports
 from devports.ui.text import OutputStyle
 from tests.tools.golden import Family
@@ -201,3 +203,35 @@ def test_a_service_without_findings_has_no_verdict() -> None:
     nowhere = PortFacts(WEB, WEB.spec, unresolved="no such name")
     assert (nowhere.finding, nowhere.verdict) == (None, None)
     assert isinstance(FREE.verdict, Free)
+
+
+UNSEEN = SourceReport("psutil", 13, ("time-wait",))
+WRONG = SourceReport(
+    "lsof",
+    14,
+    differences=(
+        Difference("listen4", "sockets", "LISTEN 127.0.0.1:40001", "nothing", ("p7", "f3")),
+        Difference("twin", "holders", "pid 7, 8", "pid 7"),
+    ),
+)
+TESTS = {
+    "it has passed": SelfTest(
+        (
+            SourceReport("netlink", decides=False, missing="refused"),
+            UNSEEN,
+            SourceReport("all combined", 14),
+        ),
+        (("listen6", "Cannot assign requested address"),),
+        0.31,
+    ),
+    "a source is wrong": SelfTest(
+        (UNSEEN, WRONG, SourceReport("all combined", 14)),
+        seconds=1.24,
+        about=(("devports", "1.2.3"), ("system", "macOS-26")),
+    ),
+}
+FAMILY.says(
+    "self-test",
+    lambda result: reports.self_test_text(result, [*self_test_problems(result)], s.ANN, PIPE),
+    TESTS,
+)

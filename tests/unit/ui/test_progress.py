@@ -128,7 +128,9 @@ FAMILY.says(
 )
 FAMILY.says(
     "asked",
-    lambda case: progress.question_text(Question(case[0], case[1], s.HELD), case[2]),
+    lambda case: progress.question_text(
+        Question(case[0], case[1], s.HELD, abrupt="abrupt" in case[3:]), case[2]
+    ),
     {
         "one process": ("stop", NODE, ""),
         "a family, for a service": ("stop", s.UVICORN_TARGET, "web"),
@@ -139,5 +141,6 @@ FAMILY.says(
         "a container": ("container", DB, "web"),
         "a container that has more time to end than usual": ("container", SLOW, "web"),
         "what did not end": ("kill", NODE, ""),
+        "one process of Windows": ("stop", NODE, "web", "abrupt"),
     },
 )

@@ -29,6 +29,7 @@ FAMILY.says(
     processes.headline,
     {
         "nothing is in the way": s.FREE,
+        "nothing is known to be in the way": s.UNCONFIRMED,
         "a server listens": s.HELD,
         "a program has bound the port and does not listen": s.BOUND,
         "the holder could not be read": s.HIDING,
@@ -64,6 +65,7 @@ FAMILY.says(
     lambda case: processes.verdict_label(case.verdict),
     {
         "free": s.FREE,
+        "unknown": s.UNCONFIRMED,
         "held": s.HELD,
         "bound": s.BOUND,
         "leftovers with an end": s.LINGERING,
@@ -189,6 +191,7 @@ FAMILY.says(
     {
         "a holder speaks for itself": s.HELD,
         "free needs no note": s.FREE,
+        "sources that are not believed": s.UNCONFIRMED,
         "bound only": s.BOUND,
         "unread processes": s.HIDING,
         "client": s.CLIENT,
