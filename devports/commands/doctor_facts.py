@@ -24,6 +24,7 @@ from devports.core.remedies import Remedy
 from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for, words_of
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import (
+    Free,
     Held,
     OutgoingConnection,
     is_other_localhost,
@@ -48,6 +49,7 @@ from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, run_statuses
 from devports.system import files, linux, programs
+from devports.system.bind import is_redirected
 from devports.system.inspect import (
     MOST_PEERS,
     endpoints_of,
@@ -142,9 +144,11 @@ def with_other_sockets(machine: Machine, declared: PortFacts, table: Table) -> P
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
     beside = [socket for socket in others if any(is_other_localhost(socket, end) for end in ends)]
+    free = [each.endpoint for each in declared.findings if isinstance(each.verdict, Free)]
     return declared.replace(
         beside=_holders(machine, beside),
         outgoing=_holders(machine, _outgoing(machine, others, declared.spec.port)),
+        redirected=next(filter(is_redirected, free), None),
     )
 
 

@@ -91,6 +91,8 @@ def _event(news: News) -> shape.Event:
             }
         case recovery.Stalled() | recovery.Queued() | recovery.Accepting() | recovery.Joined():
             return _serving(news)
+        case recovery.Redirected(endpoint=endpoint):
+            return {"event": "redirected", "endpoint": str(endpoint)}
         case recovery.BoundNotListening(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):

@@ -96,6 +96,9 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.Joined(endpoint=endpoint, process=process):
             who = process_label(process)
             return f"{who} listens on {endpoint} too; a client may reach either server"
+        case recovery.Redirected(endpoint=endpoint):
+            met = f"another server answered on {endpoint} before `{service}` listened"
+            return f"warning: {met}; a NAT rule may redirect its clients (run `devports doctor`)"
         case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(round_up(seconds))} for `{dependency}`"
             return f"{within} to be ready on {event.endpoint} (required by `{service}`)"
