@@ -18,6 +18,7 @@ from devports import exitcodes
 from tests.harness.capabilities import NEEDS_ROOT, STATIC_BUSYBOX, STRACE
 from tests.harness.engines import ROOTLESS, USER, Engine, Room, docker, podman, room
 from tests.harness.strace import strace_signals
+from tests.harness.terminal import Terminal
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness.command import Command, Done
+    from tests.harness.project import Project
 
 pytestmark = NEEDS_ROOT
 
@@ -181,3 +183,230 @@ def test_the_engine_stops_the_container_that_has_the_port(
         else:
             assert engine.state("web").startswith("exited")
             assert command("check", PORT).code == exitcodes.OK
+
+
+def shown(engine: Engine, devports: Command, *names: str) -> None:
+    """Wait until the port of the containers is in use."""
+    command = engine.devports(devports)
+    eventually(lambda: command("check", PORT).code == exitcodes.NO, what=f"the port of {names}")
+
+
+@of(MINE, HIS)
+def test_a_pod_is_stopped_as_a_whole(engine: Engine, devports: Command, tmp_path: Path) -> None:
+    with standing_by(engine):
+        engine("pod", "create", "--name", "shop", *EVERY, "--infra-image", engine.image,
+               "--infra-command", "/bin/sleep 600", "--exit-policy=continue")  # fmt: skip
+        try:
+            engine.runs("web", "--pod=shop", command=serving(8000))
+            shown(engine, devports, "web")
+            done = freed(engine, devports, tmp_path, PORT, "--yes")
+            assert done.code == exitcodes.OK, done
+            assert "stopped the podman pod `" in done.err
+            assert engine.state("web").startswith("exited")
+        finally:
+            engine("pod", "rm", "-f", "-t0", "shop")
+            engine.started.clear()
+
+
+ADDRESSES = {
+    MINE: ("127.0.0.1", "[::1]"),
+    HIS: ("127.0.0.1", "127.0.0.2"),
+    DOCKER: ("127.0.0.1", "127.0.0.2"),
+    DIRECT: ("127.0.0.1", "127.0.0.2"),
+}
+"""rootlesskit of docker 20 starts no proxy for a second address."""
+
+
+@pytest.mark.parametrize(
+    ("engine", "addresses"), ADDRESSES.items(), indirect=["engine"], ids=list(ADDRESSES)
+)
+def test_of_two_containers_on_a_port_the_one_on_the_address_is_stopped(
+    engine: Engine, addresses: tuple[str, str], devports: Command, tmp_path: Path
+) -> None:
+    with standing_by(engine):
+        for name, address in zip(("web", "other"), addresses, strict=True):
+            engine.runs(name, f"-p{address}:{PORT}:8000", command=serving(8000))
+        shown(engine, devports, "web", "other")
+        before = engine.state("web")
+        done = freed(engine, devports, tmp_path, f"{addresses[1]}:{PORT}", "--yes")
+        assert done.code == exitcodes.OK, done
+        assert f"stopped the {engine.name} container `other`" in done.err
+        assert engine.state("web") == before
+
+
+@of(DOCKER, MINE)
+def test_two_at_once_stop_a_container_each(engine: Engine, devports: Command) -> None:
+    with standing_by(engine):
+        for at, name in enumerate(("web", "other")):
+            engine.runs(name, f"-p{PORT + at}:8000", command=serving(8000))
+        shown(engine, devports, "web")
+        command = engine.devports(devports)
+        both = [command.start("free", PORT + at, "--yes") for at in range(2)]
+        assert [freeing.ends() for freeing in both] == [exitcodes.OK] * 2
+        assert engine.state("web").startswith("exited")
+        assert engine.state("other").startswith("exited")
+
+
+@of(DOCKER)
+def test_a_paused_container_is_stopped_too(
+    engine: Engine, devports: Command, tmp_path: Path
+) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        engine("pause", "web")
+        done = freed(engine, devports, tmp_path, PORT, "--yes")
+        assert done.code == exitcodes.OK, done
+        assert engine.state("web").startswith("exited")
+
+
+AFTER_12_S = "trap 'sleep 12; exit 0' TERM; echo ready; while :; do sleep 1; done"
+DEAF = "trap '' TERM; echo ready; while :; do sleep 1; done"
+SLOW = [
+    pytest.param(DOCKER, "15", AFTER_12_S, "0", id="docker: 12 of 15 s"),
+    pytest.param(MINE, "15", AFTER_12_S, "0", id="podman: 12 of 15 s"),
+    pytest.param(MINE, "15", DEAF, "137", id="podman: longer than its 15 s"),
+]
+
+
+@pytest.mark.parametrize(("engine", "seconds", "script", "code"), SLOW, indirect=["engine"])
+def test_a_container_has_its_own_time_to_end(
+    engine: Engine, seconds: str, script: str, code: str, devports: Command
+) -> None:
+    with standing_by(engine):
+        options = ("--stop-signal=TERM", f"--stop-timeout={seconds}", *EVERY)
+        engine.runs("web", *options, command=("sh", "-c", script))
+        eventually(lambda: engine("logs", "web") == "ready", what="the container's trap")
+        done = engine.devports(devports)("free", PORT, "--yes")
+        assert done.code == exitcodes.OK, done
+        assert f"with `{engine.name} stop web`; it may take up to {seconds} s\n" in done.err
+        assert engine.state("web") == f"exited 0 {code}"
+
+
+@of(DOCKER, HIS)
+def test_a_person_is_asked_about_the_container(engine: Engine, devports: Command) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        shown(engine, devports, "web")
+        command = engine.devports(devports)
+        argv = [*command.argv, "free", str(PORT)]
+        terminal = Terminal(argv, cwd=command.cwd, env=command.env)
+        try:
+            terminal.expect(f"the {engine.name} container `web` ({engine.image}): stop it?")
+            terminal.answer("y")
+            assert terminal.exit_code() == exitcodes.OK, terminal.screen()
+        finally:
+            terminal.close()
+        assert engine.state("web").startswith("exited")
+
+
+@of(DOCKER, HIS, MINE)
+def test_a_service_starts_where_its_container_was(engine: Engine, devports: Command) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        shown(engine, devports, "web")
+        server = ("busybox", "httpd", "-f", "-p", f"127.0.0.1:{PORT}")
+        run = engine.devports(devports).start("run", "--yes", "--port", PORT, "--", *server)
+        run.says("` is ready on ")
+        assert engine.state("web").startswith("exited")
+        run.close()
+
+
+@of(HIS)
+def test_root_does_not_stop_a_users_container(
+    engine: Engine, devports: Command, tmp_path: Path
+) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        shown(engine, devports, "web")
+        before = engine.state("web")
+        done = devports.under(*engine.room.words)("free", PORT, "--yes", "--other-users")
+        assert done.code == exitcodes.PROTECTED, done
+        assert "    sudo -iu lana podman ps\n" in done.err
+        assert engine.state("web") == before
+
+
+@of(MINE)
+def test_a_user_cannot_stop_the_container_of_roots_podman(
+    engine: Engine, devports: Command
+) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        shown(engine, devports, "web")
+        before = engine.state("web")
+        done = Engine(engine.room, "podman", USER).devports(devports)("free", PORT, "--yes")
+        assert done.code == exitcodes.PERMISSION, done
+        assert f'    sudo "$(command -v devports)" free {PORT}\n' in done.err
+        assert engine.state("web") == before
+
+
+@of(DOCKER)
+@pytest.mark.parametrize(
+    "mode", [pytest.param("666", id="who may ask it"), pytest.param("600", id="who may not")]
+)
+def test_a_user_stops_a_container_of_roots_docker(
+    engine: Engine, mode: str, devports: Command
+) -> None:
+    with standing_by(engine):
+        engine.runs("web", *EVERY, command=serving(8000))
+        shown(engine, devports, "web")
+        before = engine.state("web")
+        engine.room.run("chmod", mode, "/run/docker.sock")
+        done = Engine(engine.room, "docker", USER).devports(devports)("free", PORT, "--yes")
+        if mode == "666":
+            assert done.code == exitcodes.OK, done
+            assert engine.state("web").startswith("exited")
+        else:
+            assert done.code == exitcodes.PROTECTED, done
+            assert f"    sudo docker ps --filter publish={PORT}\n" in done.err
+            assert engine.state("web") == before
+
+
+@of(DOCKER)
+def test_a_container_of_a_swarm_is_its_managers_to_stop(
+    engine: Engine, devports: Command, tmp_path: Path
+) -> None:
+    """After a stop of the container the swarm starts the next one within seconds."""
+    with standing_by(engine):
+        engine("swarm", "init", "--advertise-addr", "127.0.0.1")
+        try:
+            publish = f"mode=host,published={PORT},target=8000"
+            engine("service", "create", "--detach", "--no-resolve-image", "--name", "shop_web",
+                   "--publish", publish, engine.image, *serving(8000))  # fmt: skip
+            shown(engine, devports, "shop_web")
+            done = freed(engine, devports, tmp_path, PORT, "--yes")
+            assert done.code == exitcodes.PROTECTED, done
+            assert "managed by docker swarm as `shop_web`, which may restart it" in done.err
+            assert "    docker service scale shop_web=0\n" in done.err + "\n"
+        finally:
+            engine("swarm", "leave", "--force")
+
+
+@of(DOCKER)
+def test_a_redirection_without_a_process_is_seen_by_the_doctor_and_told_by_a_run(
+    engine: Engine, project: Project, devports: Command
+) -> None:
+    """As the portmap plugin of CNI writes it, for nerdctl, k3s and CRI-O."""
+    with standing_by(engine):
+        engine.runs("web", command=serving(8000))
+        address = engine("inspect", "--format", "{{.NetworkSettings.IPAddress}}", "web")
+        tcp = ("-p", "tcp", "-m", "addrtype", "--dst-type", "LOCAL", "--dport", PORT)
+        rules = [
+            ("OUTPUT", *tcp, "-j", "DNAT", "--to-destination", f"{address}:8000"),
+            ("POSTROUTING", "-s", "127.0.0.1", "-d", address, "-j", "MASQUERADE"),
+        ]
+        for rule in rules:
+            engine.room.run("iptables", "-t", "nat", "-I", *rule)
+        engine.room.run("sysctl", "-w", "net.ipv4.conf.docker0.route_localnet=1")
+        try:
+            project.service("web", PORT, ["busybox", "httpd", "-f", "-p", f"127.0.0.1:{PORT}"])
+            command = engine.devports(devports)
+            checked = command("check", PORT)
+            assert checked.code == exitcodes.OK, checked
+            found = command("doctor", "--config", project.config).out
+            assert f"a server answers on 127.0.0.1:{PORT} (`web`)" in found
+            run = command.start("run", "web", "--config", project.config)
+            run.says(f"warning: another server answered on 127.0.0.1:{PORT} before `web` listened")
+            run.close()
+        finally:
+            for rule in rules:
+                engine.room.run("iptables", "-t", "nat", "-D", *rule)
