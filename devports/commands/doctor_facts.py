@@ -59,6 +59,7 @@ from devports.system.inspect import (
 )
 from devports.system.linux import reserved
 from devports.system.project import worktree_of
+from devports.ui.escape import redacted_text
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES
@@ -223,7 +224,7 @@ def launch(service: Service, words: Sequence[str], folder: str, config: Config) 
         text,
         hides,
         default=0 if by_other else server.port,
-        naming=naming_port(service) or _naming_behind(service, words[0], start),
+        naming=redacted_text(naming_port(service) or _naming_behind(service, words[0], start)),
     )
 
 

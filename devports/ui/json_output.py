@@ -20,7 +20,7 @@ from devports.core.verdict import (
     is_bindable,
     sockets_of,
 )
-from devports.ui.escape import command_line, redacted
+from devports.ui.escape import command_line, redacted, redacted_text
 from devports.ui.reports import message, next_command, redacted_line
 
 TYPE_CHECKING = False
@@ -217,7 +217,7 @@ def _service(service: Service) -> shape.Service:
 def _command(command: str | tuple[str, ...]) -> str | list[str]:
     """Return a command as written, a text or a list, without its secrets."""
     if isinstance(command, str):
-        return " ".join(redacted(command.split(" ")))
+        return redacted_text(command)
     return list(redacted(command))
 
 

@@ -13,7 +13,7 @@ from devports import exitcodes
 from devports.core import recovery
 from devports.core.value import unreachable
 from devports.errors import DevportsError
-from devports.ui.escape import printable
+from devports.ui.escape import printable, redacted_text
 from devports.ui.processes import process_label
 from devports.ui.text import duration, elapsed, in_vscode, round_up, url_of
 
@@ -118,7 +118,7 @@ def stopped_by(service: str, command: str) -> str:
 
 def _quoted(line: str, most: int = 120) -> str:
     """Return a line of a server's output."""
-    return f'"{printable(line.strip(), most)}"'
+    return f'"{printable(redacted_text(line.strip()), most)}"'
 
 
 def _handoff(launched: recovery.ServerStarted) -> str:
