@@ -219,9 +219,11 @@ def output_error(lost: int | None) -> DevportsError | None:
 
 def bug(error: Exception) -> DevportsError:
     """Write a bug report, ready to be pasted into an issue, and return the error that names it."""
+    from devports.ui.escape import redacted_text
+
     return DevportsError(
         "internal-error",
-        f"internal error (a bug in devports): {type(error).__name__}: {error}",
+        redacted_text(f"internal error (a bug in devports): {type(error).__name__}: {error}"),
         facts=(f"report: {write(error)}",),
         hints=("please report it with that file (devports sends nothing)",),
         exit_code=exitcodes.INTERNAL,
@@ -234,11 +236,14 @@ def write(error: BaseException) -> str:
     import tempfile
     import traceback
 
+    from devports.ui.escape import redacted_text
+
+    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
     text = REPORT.format(
         devports=__version__,
         python=f"{platform.python_implementation()} {platform.python_version()}",
         system=platform.platform(),
-        traceback="".join(traceback.format_exception(error)).rstrip(),
+        traceback="\n".join(map(redacted_text, lines)),
     )
     try:
         descriptor, path = tempfile.mkstemp(prefix="devports-report-", suffix=".md")

@@ -290,6 +290,9 @@ class FakeEngines(Engines):
     def _ask(self, engine: str, port: int) -> tuple[Published, ...] | EngineError:
         return self.answers.get((engine, port), EngineError("no answer"))
 
+    def _inspect(self, engine: str, identities: tuple[str, ...]) -> list[str]:
+        return []
+
 
 def altered(machine: Machine, **functions: Any) -> Machine:
     """Return a machine that answers some questions in another way."""

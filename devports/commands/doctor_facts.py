@@ -33,6 +33,7 @@ from devports.core.service import (
 )
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import (
+    Free,
     Held,
     OutgoingConnection,
     is_other_localhost,
@@ -59,6 +60,7 @@ from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, run_statuses
 from devports.system import files, linux, programs, untrusted
+from devports.system.bind import is_redirected
 from devports.system.inspect import (
     MOST_PEERS,
     endpoints_of,
@@ -68,6 +70,7 @@ from devports.system.inspect import (
 )
 from devports.system.linux import reserved
 from devports.system.project import checkout_of, checkouts_of
+from devports.ui.escape import redacted_text
 from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES, FOLDER
@@ -157,9 +160,11 @@ def with_other_sockets(machine: Machine, declared: PortFacts, table: Table) -> P
     others = [socket for socket in table.sockets if socket not in known]
     ends = [finding.endpoint for finding in declared.findings]
     beside = [socket for socket in others if any(is_other_localhost(socket, end) for end in ends)]
+    free = [each.endpoint for each in declared.findings if isinstance(each.verdict, Free)]
     return declared.replace(
         beside=_holders(machine, beside),
         outgoing=_holders(machine, _outgoing(machine, others, declared.spec.port)),
+        redirected=next(filter(is_redirected, free), None),
     )
 
 
@@ -236,7 +241,7 @@ def launch(service: Service, words: Sequence[str], folder: str, config: Config) 
         text,
         hides,
         default=0 if by_other else server.port,
-        naming=naming_port(service) or _naming_behind(service, words[0], start),
+        naming=redacted_text(naming_port(service) or _naming_behind(service, words[0], start)),
     )
 
 

@@ -198,7 +198,7 @@ def _refusal(target: Process, viewer: CurrentUser, ancestors: Sequence[Process])
     """Return why `target` is never stopped, if it is not."""
     engine = engine_of_process(target)
     if engine and target.pid > 1 and target.key not in viewer.ancestor_keys:
-        return Container(engine)
+        return Container(engine, identity=monitored_container(target)[1])
     if reason := protection(target, viewer):
         return Protected(reason)
     if inside := _inside(target, viewer, ancestors):
@@ -216,14 +216,19 @@ def _inside(target: Process, viewer: CurrentUser, ancestors: Sequence[Process]) 
     for a user's podman on cgroup v1, a container has no group of its own.
     """
     own, found = container_of(viewer.cgroup), container_of(target.cgroup)
-    if found is not None and found != own:
-        return Container(found[0], found[1][:SHORT_ID], engine_answer="inside")
+    ours = {own[1] if own else "", *viewer.containers} - {""}
+    if found is not None and found[1] not in ours:
+        return _container_around(*found)
     for parent in ancestors:
         if is_monitor(parent) and parent.key not in viewer.ancestor_keys:
             engine, identity, name = monitored_container(parent)
-            if (engine, identity) != own:
-                return Container(engine, name or identity[:SHORT_ID], engine_answer="inside")
+            if identity not in ours:
+                return _container_around(engine, identity, name)
     return None
+
+
+def _container_around(engine: str, identity: str, name: str = "") -> Container:
+    return Container(engine, name or identity[:SHORT_ID], identity=identity, engine_answer="inside")
 
 
 def unit_of(cgroup: str) -> SupervisedService | None:

@@ -12,10 +12,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 from devports.core.command_line import base_name, program, values_of
-from devports.core.holder_kind import STOP_TIMEOUT, Container
-from devports.core.model import Holder
-from devports.core.text import LAST_PORT, decimal
+from devports.core.holder_kind import SHORT_ID, STOP_TIMEOUT, Container, SupervisedService
+from devports.core.model import WILDCARDS, Endpoint, Holder
+from devports.core.text import LAST_PORT, decimal, quote
 from devports.core.value import Frozen
+from devports.core.verdict import plain_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from devports.core.model import HiddenSocket, HolderSearch, Process
     from devports.core.stop_plan import StopTarget
 
-    Named = Callable[[Container, int], Container]
+    Named = Callable[[Container, Endpoint], Container]
 
 
 ID_LENGTH = 64
@@ -36,14 +37,16 @@ ID_LENGTH = 64
 class Published(Frozen):
     """A container that publishes a port, by the answer of its engine.
 
-    `identity`: its whole id. `stop_timeout`: seconds between its stop signal and the kill.
+    `identity`: its whole id. `addresses`: of this machine, where it publishes the port; empty text
+    is every address. `pod`: the id of its pod.
     """
 
     engine: str
     name: str
     image: str
     identity: str
-    stop_timeout: int = STOP_TIMEOUT
+    addresses: tuple[str, ...] = ()
+    pod: str = ""
 
 
 FORWARDERS = dict.fromkeys(
@@ -181,15 +184,18 @@ def engine_of(hidden: HiddenSocket, port: int) -> str:
     return known.pop() if len(known) == 1 else ""
 
 
+PROXIES = ("docker-proxy", "rootlesskit-docker-proxy")
+
+
 def forwarded(argv: tuple[str, ...]) -> set[int]:
     """Return the port in the arguments of a docker-proxy (``-host-port 8000``), as a set."""
-    if not argv or base_name(argv[0]) not in ("docker-proxy", "rootlesskit-docker-proxy"):
+    if not argv or base_name(argv[0]) not in PROXIES:
         return set()
     words = (value for key, value in pairwise(argv) if key == "-host-port")
     return {port for word in words if (port := decimal(word, LAST_PORT)) is not None}
 
 
-def engine_not_asked(container: Container, _: int) -> Container:
+def engine_not_asked(container: Container, _: Endpoint) -> Container:
     """Return the container as it is; no engine is asked."""
     return container
 
@@ -210,15 +216,16 @@ def forwarder_of(hidden: HiddenSocket) -> Process | None:
 
     A socket has the uid of its creator, so a process of another user is never taken for it.
     """
-    port = hidden.socket.local.port
-    engine = engine_of(hidden, port)
+    local = hidden.socket.local
+    engine = engine_of(hidden, local.port)
     fit = [p for p in hidden.likely if p.uid == hidden.socket.uid and engine_of_process(p)]
-    named = [process for process in fit if port in forwarded(process.argv)]
-    return next((process for process in (*named, *fit) if engine), None)
+    named = [process for process in fit if local.port in forwarded(process.argv)]
+    here = [p for p in named if ("-host-ip", local.address) in pairwise(p.argv)]
+    return next((process for process in (*here, *named, *fit) if engine), None)
 
 
 def with_containers(
-    plan: Sequence[StopTarget], ports: Mapping[int, int], viewer: CurrentUser, named: Named
+    plan: Sequence[StopTarget], ends: Mapping[int, Endpoint], viewer: CurrentUser, named: Named
 ) -> tuple[StopTarget, ...]:
     """Return a stop plan with the containers of its forwarders, one target for each container.
 
@@ -227,13 +234,13 @@ def with_containers(
 
     Args:
         plan: what has to stop.
-        ports: the port of each socket in question, by inode.
+        ends: the local end of each socket in question, by inode.
         viewer: the user that asks the engine.
-        named: returns a container with its engine's answer about a port.
+        named: returns a container with its engine's answer about an address.
     """
     found: dict[object, StopTarget] = {}
     for target in plan:
-        for key, part in _parts(target, ports, viewer, named):
+        for key, part in _parts(target, ends, viewer, named):
             known = found.get(key)
             found[key] = (
                 part
@@ -244,22 +251,45 @@ def with_containers(
 
 
 def _parts(
-    target: StopTarget, ports: Mapping[int, int], viewer: CurrentUser, named: Named
+    target: StopTarget, ends: Mapping[int, Endpoint], viewer: CurrentUser, named: Named
 ) -> Iterator[tuple[object, StopTarget]]:
-    """Yield a target as it is, or one for each forwarded port; each with the key that merges it."""
-    forwarder, uid = target.kind, target.process.uid
-    if not isinstance(forwarder, Container) or forwarder.engine_answer != "unasked":
+    """Yield a target as it is, or one for each forwarded end; each with the key that merges it."""
+    known, uid = target.kind, target.process.uid
+    if not isinstance(known, Container):
         yield target.process.key, target
         return
+    if known.engine_answer == "inside":
+        found = named(known, NOWHERE)
+        inside = (known.engine, known.identity)
+        yield (
+            inside if found.can_stop else target.process.key,
+            target.replace(kind=_kind(found, viewer)),
+        )
+        return
     inodes = [inode for member in target.members for inode in member.inodes]
-    for port in dict.fromkeys(ports.get(inode, 0) for inode in inodes):
-        own = forwarder.engine, uid
-        container = named(forwarder, port) if _is_reachable(*own, viewer) else forwarder
-        holders = (m.replace(inodes=tuple(i for i in m.inodes if ports.get(i, 0) == port))
+    for end in dict.fromkeys(ends.get(inode, NOWHERE) for inode in inodes):
+        own = known.engine, uid
+        container = named(known, end) if _is_reachable(*own, viewer) else known
+        holders = (m.replace(inodes=tuple(i for i in m.inodes if ends.get(i, NOWHERE) == end))
                    for m in target.members)  # fmt: skip
         members = tuple(member for member in holders if member.inodes)
-        key = (*own, container.identity or port)
-        yield key, target.replace(kind=container, members=members)
+        key = (*own, container.identity if container.can_stop else end.port)
+        yield key, target.replace(kind=_kind(container, viewer), members=members)
+
+
+NOWHERE = Endpoint("", 0)
+"""The local end of a socket that is not in question."""
+
+
+def _kind(container: Container, viewer: CurrentUser) -> Container | SupervisedService:
+    """Return a container, or the service of a supervisor that would start the next one."""
+    by, name = container.supervisor
+    if by == SWARM:
+        return SupervisedService(by, name, f"docker service scale {quote(f'{name}=0')}")
+    if by:
+        stop = "sudo systemctl stop" if viewer.uid == 0 else "systemctl --user stop"
+        return SupervisedService(by, name, f"{stop} {quote(name)}")
+    return container
 
 
 def _is_reachable(engine: str, uid: int, viewer: CurrentUser) -> bool:
@@ -273,7 +303,14 @@ def _is_reachable(engine: str, uid: int, viewer: CurrentUser) -> bool:
 FORMAT = "{{.ID}}\t{{.Names}}\t{{.Image}}\t{{.Ports}}"
 """For docker. Not `{{json .}}`: that computes the size of every container, which takes seconds."""
 FIELDS = 4
-STOP_TIMEOUT_FORMAT = "{{.Config.StopTimeout}}"
+SWARM = "docker swarm"
+LABELS = {"com.docker.swarm.service.name": SWARM, "PODMAN_SYSTEMD_UNIT": "systemd"}
+"""Labels of containers that are started again, with the supervisor (docs.docker.com/engine/swarm,
+podman-generate-systemd(1), podman-systemd.unit(5)): their value is the name there."""
+DETAILS = "\t".join(
+    ("{{.Config.StopTimeout}}", "{{.Name}}", "{{.Config.Image}}",
+     *(f'{{{{index .Config.Labels "{label}"}}}}' for label in LABELS))
+)  # fmt: skip
 """For `inspect` of both engines (docs.docker.com/reference/api/engine, podman-inspect(1))."""
 LONGEST_STOP = 3600
 """Seconds to wait for a container at most: some have no limit."""
@@ -283,9 +320,9 @@ def docker(raw: bytes, port: int) -> tuple[Published, ...]:
     """Return the containers that publish a TCP port, from lines in `FORMAT`."""
     rows = [line.split("\t") for line in raw.decode("utf-8", "replace").splitlines()]
     return tuple(
-        Published("docker", name, image, identity)
+        Published("docker", name, image, identity, addresses)
         for identity, names, image, ports in (row for row in rows if len(row) == FIELDS)
-        if is_identity(identity) and port in docker_ports(ports)
+        if is_identity(identity) and (addresses := docker_addresses(ports, port))
         for name in (_own_name(names),)
         if is_name(name)
     )
@@ -296,20 +333,24 @@ def _own_name(names: str) -> str:
     return next((name for name in names.split(",") if "/" not in name), names)
 
 
-def docker_ports(text: str) -> set[int]:
-    """Return the host's TCP ports of ``0.0.0.0:8000->80/tcp, [::]:90-91->80-81/tcp, 443/tcp``."""
-    found: set[int] = set()
+def docker_addresses(text: str, port: int) -> tuple[str, ...]:
+    """Return the host's addresses that have a TCP port, of ``0.0.0.0:8000->80/tcp, 443/tcp``.
+
+    A range is ``[::]:90-91->80-81/tcp``; older versions write IPv6 without brackets.
+    """
+    found: list[str] = []
     for part in text.split(", "):
         outside, arrow, inside = part.partition("->")
-        if arrow and inside.endswith("/tcp"):
-            first, _, last = outside.rpartition(":")[2].partition("-")
-            found |= _span(first, last or first)
-    return found
+        address, _, ports = outside.rpartition(":")
+        first, _, last = ports.partition("-")
+        if arrow and inside.endswith("/tcp") and port in _span(first, last or first):
+            found.append(address.removeprefix("[").removesuffix("]"))
+    return tuple(found)
 
 
-def _span(first: str, last: str) -> set[int]:
+def _span(first: str, last: str) -> range:
     begin, end = decimal(first, LAST_PORT), decimal(last, LAST_PORT)
-    return set() if begin is None or end is None else set(range(begin, end + 1))
+    return range(0) if begin is None or end is None else range(begin, end + 1)
 
 
 def podman(raw: bytes, port: int) -> tuple[Published, ...] | None:
@@ -334,8 +375,16 @@ def _podman(rows: Iterable[Any], port: int) -> Iterator[Published]:
             continue
         if not (is_identity(identity) and is_name(name)):
             continue
-        if any(port in _mapped(entry) for entry in _list(facts.get("Ports"))):
-            yield Published("podman", name, image if isinstance(image, str) else "", identity)
+        entries = [entry for entry in _list(facts.get("Ports")) if port in _mapped(entry)]
+        if entries:
+            addresses = tuple(_text(entry.get("host_ip")) for entry in entries)
+            pod = _text(facts.get("Pod"))
+            pod = pod if is_identity(pod) else ""
+            yield Published("podman", name, _text(image), identity, addresses, pod)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _list(value: Any) -> list[Any]:
@@ -351,13 +400,63 @@ def _mapped(entry: Any) -> range:
     return range(first, first + max(number, 1))
 
 
-def stop_timeout(raw: bytes) -> int:
-    """Return the seconds of an answer to `STOP_TIMEOUT_FORMAT`, else the default.
+def behind(found: Sequence[Published], end: Endpoint, identity: str) -> tuple[Published, ...]:
+    """Return the containers behind a forwarder's socket, of all that publish its port.
+
+    The one that its monitor names; else those that publish exactly its address; else those that
+    publish every address, or any where the socket is bound to every address.
+    """
+    address = plain_address(end.address)
+    own = [each for each in found if each.identity == identity]
+    exact = [each for each in found if address in map(plain_address, each.addresses)]
+    anywhere = ("", *WILDCARDS)
+    wide = [each for each in found if address in anywhere or {*each.addresses} & {*anywhere}]
+    return tuple(own or exact or wide)
+
+
+def answered(container: Container, found: Sequence[Published]) -> Container:
+    """Return a container with its engine's answer: what is `behind` its socket."""
+    pods = {each.pod for each in found}
+    if not found:
+        return container.replace(engine_answer="none")
+    one = found[0]
+    if len(pods) == 1 and one.pod:
+        return container.replace(engine_answer="pod", name=one.pod[:SHORT_ID], identity=one.pod)
+    if len(found) > 1:
+        names = tuple((each.name, ", ".join(each.addresses)) for each in found)
+        return container.replace(engine_answer="several", names=names)
+    return container.replace(
+        engine_answer="one", name=one.name, image=one.image, identity=one.identity
+    )
+
+
+def detailed(container: Container, lines: Sequence[str]) -> Container:
+    """Return a container with its engine's answer to `DETAILS`, a line for each of its containers.
+
+    A process inside a container is its engine's to stop if the engine knows that container.
+    """
+    rows = [line.split("\t") for line in lines]
+    whole = [row for row in rows if len(row) == DETAILS.count("\t") + 1]
+    supervisors = ((by, row[at]) for row in whole for at, by in enumerate(LABELS.values(), 3))
+    changed = container.replace(
+        stop_timeout=max((stop_timeout(row[0]) for row in rows), default=STOP_TIMEOUT),
+        supervisor=next((found for found in supervisors if is_name(found[1])), ("", "")),
+    )
+    if container.engine_answer != "inside" or len(whole) != 1:
+        return changed
+    name = whole[0][1].removeprefix("/")
+    if not is_name(name):
+        return changed
+    return changed.replace(name=name, image=whole[0][2], confirmed=True)
+
+
+def stop_timeout(text: str) -> int:
+    """Return the seconds of a container's own stop timeout, else the default.
 
     docker prints ``<nil>`` for a container without a timeout of its own, and -1 for no limit.
     """
-    text = raw.decode("ascii", "replace").strip()
-    if not text.removeprefix("-").isdecimal():
+    text = text.strip()
+    if not (text.isascii() and text.removeprefix("-").isdecimal()):
         return STOP_TIMEOUT
     seconds = decimal(text, LONGEST_STOP)
     return LONGEST_STOP if seconds is None else seconds

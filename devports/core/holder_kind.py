@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from devports.core.model import ProcessKey
 
     Refusal: TypeAlias = "SupervisedService | Container | Protected"
-    Said: TypeAlias = Literal["unasked", "one", "several", "none", "silent", "missing", "inside"]
+    Said: TypeAlias = Literal[
+        "unasked", "one", "pod", "several", "none", "silent", "missing", "inside"
+    ]
     HolderKind: TypeAlias = (
         "OrdinaryProcess | DevportsRun | OtherCheckout | OtherUser | Tunnel | Refusal"
     )
@@ -23,13 +25,15 @@ class CurrentUser(Frozen):
     """The user of this command: effective uid, the uid before sudo, the ancestors of devports.
 
     `cgroup` is the control group of devports: inside a unit (a CI runner, cron) its other processes
-    are neighbours, not services.
+    are neighbours, not services. `containers` are the ids of those that devports runs in, by its
+    ancestors.
     """
 
     uid: int
     user_uid: int
     ancestor_keys: tuple[ProcessKey, ...] = ()
     cgroup: str = ""
+    containers: tuple[str, ...] = ()
 
 
 class OrdinaryProcess(Frozen):
@@ -155,15 +159,18 @@ class Container(Frozen):
 
     Attributes:
         engine: docker, podman, nerdctl or kubernetes.
-        name: of the container, by the engine's answer. For a process inside: the name in its
+        name: of the container or pod, by the engine's answer. For a process inside: the name in its
             monitor's arguments, or else the short id; empty where neither is known.
         image: its image, by the same source.
-        identity: its whole id, where it is the only one that publishes the port.
-        engine_answer: what the engine says. "inside" needs none: the control group or a monitor
-            names the container.
-        names: of all that publish the port, where there are several.
+        identity: its whole id, by the engine, the control group or the monitor's arguments.
+        engine_answer: what the engine says about the port. "pod": only the containers of one pod
+            publish it. "inside" needs no answer: the control group or a monitor names the
+            container.
+        names: of all that publish the port, where there are several, each with its address.
         engine_error: why the engine gave no answer.
         stop_timeout: seconds between its stop signal and the kill.
+        confirmed: whether the engine that devports can ask knows the container of a process inside.
+        supervisor: what starts it again, with its name there; empty for none.
     """
 
     engine: str
@@ -171,9 +178,16 @@ class Container(Frozen):
     image: str = ""
     identity: str = ""
     engine_answer: Said = "unasked"
-    names: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
     engine_error: str = ""
     stop_timeout: int = STOP_TIMEOUT
+    confirmed: bool = False
+    supervisor: tuple[str, str] = ("", "")
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether the engine that devports can ask knows it, so that it can stop it."""
+        return self.engine_answer in ("one", "pod") or self.confirmed
 
     @property
     def tool(self) -> str:
@@ -183,7 +197,8 @@ class Container(Frozen):
     @property
     def stopping(self) -> tuple[str, ...]:
         """The command that stops this container, as words; none where the container is unknown."""
-        return (self.tool, "stop", self.name) if self.name else ()
+        whole = ("pod",) if self.engine_answer == "pod" else ()
+        return (self.tool, *whole, "stop", self.name) if self.name else ()
 
     @property
     def stop(self) -> str:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
         " | PortLost | BindRefused | HandoffFailed | EndedAlike | StoppingServer | KillingServer"
         " | DetachedProcess | PortChanged | WaitingForPreviousRun | RecordFailed"
-        " | WaitingForDependency | Stalled | Queued | Accepting | Joined"
+        " | WaitingForDependency | Stalled | Queued | Accepting | Joined | Redirected"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -481,6 +481,13 @@ class Joined(Frozen):
     service: str
     endpoint: Endpoint
     process: Process
+
+
+class Redirected(Frozen):
+    """A connection to the endpoint was accepted before any process listened on it."""
+
+    service: str
+    endpoint: Endpoint
 
 
 MARK = "DEVPORTS_RUN"

@@ -175,7 +175,7 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
     holding = with_forwarders(case.holding)
     windows = case.platform == "win32"
     kernel = [h for h in holding.holders if windows and h.process.pid in HTTP_SYS]
-    plan = _plan(case, [h for h in holding.holders if h not in kernel])
+    plan = _plan(case, sockets, [h for h in holding.holders if h not in kernel])
     killable = tuple(t for t in plan if _may_be_signalled(t))
     if case.platform == "darwin" and any(socket.state == "BOUND" for socket in sockets):
         yield case.wait(
@@ -200,12 +200,13 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
         yield _signal(case, killable, "KILL", [*(t.process for t in killable), *members])
 
 
-def _plan(case: RemedyContext, people: Sequence[Holder]) -> tuple[StopTarget, ...]:
-    """Return what has to stop; every socket is on the one port."""
+def _plan(
+    case: RemedyContext, sockets: Sequence[Socket], people: Sequence[Holder]
+) -> tuple[StopTarget, ...]:
+    """Return what has to stop."""
     viewer = case.viewer or UNKNOWN_USER
-    ports = {inode: case.port for holder in people for inode in holder.inodes}
     plan = targets(people, viewer, case.find_run, case.elsewhere_of)
-    return with_containers(plan, ports, viewer, case.named)
+    return with_containers(plan, {s.inode: s.local for s in sockets}, viewer, case.named)
 
 
 def _may_be_signalled(target: StopTarget) -> bool:
@@ -253,11 +254,7 @@ def _may_be_ended(case: RemedyContext, hidden: HiddenSocket) -> bool:
 def _can_end(target: StopTarget) -> bool:
     """Return whether it may be stopped at all, by a user with the rights."""
     it = target.kind
-    return (
-        it.engine_answer == "one"
-        if isinstance(it, Container)
-        else not isinstance(it, NEVER_STOPPED_KINDS)
-    )
+    return it.can_stop if isinstance(it, Container) else not isinstance(it, NEVER_STOPPED_KINDS)
 
 
 def _is_for_root(target: StopTarget) -> bool:
@@ -483,12 +480,13 @@ def container(case: RemedyContext, target: StopTarget, it: Container) -> Iterato
         case "one":
             of = f" ({it.image})" if it.image else ""
             yield Remedy(f"stop the container that publishes the port: {it.name}{of}", it.stop)
+        case "pod":
+            yield Remedy("stop the pod that publishes the port", it.stop)
         case "several":
             yield Remedy("show which address each container publishes", _list_containers(case, it))
-            for name in it.names:
-                yield Remedy("stop one of them", f"{it.engine} stop {quote(name)}")
-            if it.engine == "podman":
-                yield Remedy("if they are one pod, stop the pod", "podman pod stop POD")
+            for name, there in it.names:
+                at = f" ({it.engine} publishes it on {there})" if there else ""
+                yield Remedy(f"stop one of them{at}", f"{it.engine} stop {quote(name)}")
         case "none":
             yield from _stale(case, process, it)
         case "inside":
@@ -554,6 +552,9 @@ def _inside(case: RemedyContext, target: StopTarget, it: Container) -> Iterator[
         yield case.root("stop it (the kubelet restarts it)", it.stop)
         return
     title = "stop the container that it runs in"
+    if it.can_stop:
+        yield Remedy(title, it.stop)
+        return
     if it.engine != "docker" and monitor is not None:
         yield _by_owner(case, monitor, title, it.stop)
         return

@@ -251,7 +251,7 @@ def confirmation(kind: HolderKind, policy: ConfirmPolicy) -> Confirmation:
     match kind:
         case Protected() | SupervisedService() | OtherUser(permitted=False):
             return "refused"
-        case Container(engine_answer=said) if said != "one":
+        case Container() if not kind.can_stop:
             return "refused"
         case OtherCheckout(is_guarded=True) if policy.yes and not policy.other_checkouts:
             return "refused"

@@ -301,6 +301,11 @@ class Finding(Frozen):
     holding: HolderSearch
 
 
+def local_ends(findings: Iterable[Finding]) -> dict[int, Endpoint]:
+    """Return the local end of each socket in question, by inode."""
+    return {s.inode: s.local for finding in findings for s in sockets_of(finding.verdict)}
+
+
 def all_bindable(findings: Iterable[Finding]) -> bool:
     """Return whether a server that sets SO_REUSEADDR can start now on all of these endpoints."""
     return all(is_bindable(finding.verdict) for finding in findings)

@@ -12,7 +12,7 @@ from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
 from devports.core.value import Frozen
-from devports.core.verdict import DEFAULT_EPHEMERAL, deciding_finding
+from devports.core.verdict import DEFAULT_EPHEMERAL, deciding_finding, local_ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
     from devports.core.hint import OwnCommand
-    from devports.core.model import Platform, PortSpec, Process, Socket, VisibilityGap
+    from devports.core.model import Endpoint, Platform, PortSpec, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
     from devports.core.self_test import About
     from devports.core.service import Service
@@ -43,6 +43,7 @@ class PortFacts(Frozen):
         unresolved: the resolver's error, if the host has no address.
         beside: listeners that a client of `localhost` may reach, and that are not in `findings`.
         outgoing: connections of this machine that have it as their local port.
+        redirected: where a connection was accepted although no process listens.
     """
 
     service: Service
@@ -52,6 +53,7 @@ class PortFacts(Frozen):
     unresolved: str = ""
     beside: tuple[Finding, ...] = ()
     outgoing: tuple[Finding, ...] = ()
+    redirected: Endpoint | None = None
 
     @property
     def finding(self) -> Finding | None:
@@ -263,8 +265,7 @@ class Facts(Frozen):
         holdings = [with_forwarders(finding.holding) for finding in declared.findings]
         people = merged(holder for holding in holdings for holder in holding.holders)
         found = targets(people, self.viewer, self.find_run, self.elsewhere_of)
-        ports = {inode: declared.spec.port for holder in people for inode in holder.inodes}
-        return with_containers(found, ports, self.viewer, self.named)
+        return with_containers(found, local_ends(declared.findings), self.viewer, self.named)
 
 
 class FreePort(Frozen):

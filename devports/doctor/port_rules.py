@@ -18,7 +18,7 @@ from devports.core.holder_kind import (
     run_target,
     run_words,
 )
-from devports.core.model import WILDCARDS, PortSpec
+from devports.core.model import WILDCARDS, HolderSearch, PortSpec
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
 from devports.core.stop_plan import ConfirmPolicy, confirmation
 from devports.core.value import unreachable
@@ -303,6 +303,38 @@ def _spec(end: Endpoint) -> PortSpec:
 
 def _is_refused(target: StopTarget) -> bool:
     return confirmation(target.kind, ConfirmPolicy(interactive=True)) == "refused"
+
+
+def redirected(facts: Facts) -> Iterator[Problem]:
+    """Connections to a free port are answered: packets are redirected, and no process listens."""
+    for declared in facts.ports:
+        if (end := declared.redirected) is not None:
+            yield Problem(
+                "port-redirected",
+                "warning",
+                f"a server answers on {end} (`{declared.title}`), though no process listens there",
+                why="a server on this port may not be reached; a NAT rule may redirect its clients",
+                remedies=tuple(_redirections(facts, end)),
+                service=declared.service.name,
+            )
+
+
+def _redirections(facts: Facts, end: Endpoint) -> Iterator[Remedy]:
+    """Yield the commands that show NAT rules, and the containers whose engines write them.
+
+    Sources: iptables(8), nft(8), pfctl(8), the documentation of nerdctl and crictl.
+    """
+    case = RemedyContext(end, HolderSearch(), facts.platform, viewer=facts.viewer)
+    if facts.platform == "linux":
+        for command in ("iptables -t nat -S", "nft list ruleset"):
+            yield case.root("list the rules that redirect packets", command)
+        for command in ("nerdctl ps", "crictl ps"):
+            yield case.root("list the containers of an engine that writes such rules", command)
+    elif facts.platform == "darwin":
+        yield case.root("list the rules that redirect packets", "pfctl -s nat")
+    else:
+        command = "netsh interface portproxy show all"
+        yield case.root("list the rules that redirect packets", command)
 
 
 def browser_blocked(facts: Facts) -> Iterator[Problem]:

@@ -274,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     port_rules.folder_gone,
     port_rules.suspended,
     port_rules.other_project,
+    port_rules.redirected,
     port_rules.browser_blocked,
     port_rules.airplay,
     port_rules.localhost,

@@ -13,7 +13,7 @@ from devports.core.stop_plan import (
     confirmation,
     targets,
 )
-from devports.core.verdict import deciding_finding, sockets_of
+from devports.core.verdict import deciding_finding, local_ends
 from devports.freeing.bindable import holders_in
 from devports.system import untrusted
 
@@ -39,12 +39,7 @@ def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarg
     """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
-    return with_containers(plan, ports_of(found), viewer, tools.engines.named)
-
-
-def ports_of(findings: Iterable[Finding]) -> dict[int, int]:
-    """Return the port of each socket in question, by inode."""
-    return {s.inode: s.local.port for finding in findings for s in sockets_of(finding.verdict)}
+    return with_containers(plan, local_ends(found), viewer, tools.engines.named)
 
 
 def decide(target: StopTarget, policy: ConfirmPolicy) -> Outcome:

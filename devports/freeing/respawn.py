@@ -17,8 +17,9 @@ from devports.core.command_line import (
     waits_for,
 )
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
+from devports.core.verdict import local_ends
 from devports.freeing.bindable import POLL_LAST, bindable, table_of
-from devports.freeing.consent import plan_for, ports_of, process_keys
+from devports.freeing.consent import plan_for, process_keys
 from devports.system import clock
 
 TYPE_CHECKING = False
@@ -131,23 +132,23 @@ def wait_for_any_exit(machine: Machine, alive: Sequence[ProcessHandle], seconds:
 def new_holders(
     watch: RespawnWatcher,
     plan: Sequence[StopTarget],
-    ports: Mapping[int, int],
+    ends: Mapping[int, Endpoint],
     findings: Sequence[Finding],
 ) -> tuple[Respawned, ...]:
     """Return the present holders, each with the target that had the port, by its inodes."""
-    now = ports_of(findings)
+    now = local_ends(findings)
     found = []
     for it in plan_for(watch.tools, findings):
-        target = next((t for t in plan if _ports(t, ports) & _ports(it, now)), plan[0])
+        target = next((t for t in plan if _ports(t, ends) & _ports(it, now)), plan[0])
         by = core.starter(it, watch.starters(target))
         new = all(m.process.started > watch.begun - TICK for m in it.members)
         found.append(Respawned(target, it, by, new and core.is_same_program(it, target)))
     return tuple(found)
 
 
-def _ports(target: StopTarget, known: Mapping[int, int]) -> set[int]:
+def _ports(target: StopTarget, ends: Mapping[int, Endpoint]) -> set[int]:
     inodes = {inode for member in target.members for inode in member.inodes}
-    return {known[inode] for inode in inodes & set(known)}
+    return {ends[inode].port for inode in inodes & set(ends)}
 
 
 def port_clients(

@@ -27,14 +27,13 @@ from devports.core.stop_plan import (
     is_inheritor,
 )
 from devports.core.value import Frozen
-from devports.core.verdict import Held, all_bindable
+from devports.core.verdict import Held, all_bindable, local_ends
 from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
 from devports.freeing.consent import (
     code_of,
     confirm,
     is_container,
     plan_for,
-    ports_of,
     process_keys,
     processes_of,
     programs_of,
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from devports.core.model import Process, ProcessKey
+    from devports.core.model import Endpoint, Process, ProcessKey
     from devports.core.stop_plan import Outcome, PortClients, StopTarget
     from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
@@ -88,13 +87,13 @@ class NotAllowed(Frozen):
 
 
 class Proof(Frozen):
-    """The confirmed targets that still hold the port, and the ports of its sockets by inode.
+    """The confirmed targets that still hold the port, and the local ends of its sockets by inode.
 
     A target without any socket on the port is reported as gone and not signalled.
     """
 
     holding: tuple[StopTarget, ...]
-    ports: Mapping[int, int]
+    ends: Mapping[int, Endpoint]
 
 
 def stop_targets(
@@ -129,7 +128,7 @@ def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> 
         return None
     keys = {key for key, _, _ in _judged(now)}
     holding = (t for t in plan if any(m.process.key in keys for m in t.members))
-    return Proof(tuple(holding), ports_of(findings))
+    return Proof(tuple(holding), local_ends(findings))
 
 
 def _judged(plan: Iterable[StopTarget]) -> set[tuple[ProcessKey, int, object]]:
@@ -401,7 +400,7 @@ class StopOperation:
         told = tuple(self.completed(it, free=free) for it in (*outcomes, *refused))
         code = exitcodes.OK if free else self.code_of_failure(result, outcomes, findings)
         if code == exitcodes.TAKEN_AGAIN:
-            told += new_holders(self.watch, self.plan, self.proof.ports, findings)
+            told += new_holders(self.watch, self.plan, self.proof.ends, findings)
         for outcome in told:
             self.tools.tell(outcome)
         return FreeResult(free, code, told, findings)

@@ -23,6 +23,7 @@ from devports.core.recovery import (
     PortStillHeld,
     PortTaken,
     Ready,
+    Redirected,
     ServerStarted,
     Serving,
     Start,
@@ -48,11 +49,13 @@ from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
 from devports.run.watchdog import WatchdogConfig, start_watchdog
 from devports.system import clock
+from devports.system.bind import is_redirected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from devports.core.model import Endpoint
     from devports.core.recovery import Command, Event, HandoffMode, RunEvent, State, Tell
     from devports.core.start_outcome import StartFacts
     from devports.core.stop_plan import Answer, Outcome, Progress, Question, WaitProgress
@@ -100,6 +103,7 @@ class Session:
         self.server: Server | None = None
         self.startup: ServerStart | None = None
         self.serving: ServingWatcher | None = None
+        self._redirected: Endpoint | None = None
         self._ctrl_c = clock.Deadline(0)
         self._marked: RunState = "starting"
         self._ended: Ended | None = None
@@ -252,6 +256,7 @@ class Session:
     def _start(self, attempt: int, way: HandoffMode) -> Event | None:
         """Start the server; from here on signals are queued, so that none orphans it."""
         self.interrupts.install(deferred=True)
+        self._redirected = next(filter(is_redirected, self.launch.endpoints), None)
         self.startup = ServerStart(
             self.launch,
             self.watch,
@@ -304,6 +309,8 @@ class Session:
     def _supervise(self, server: Server) -> Event:
         watcher, patience = self.serving or self._watcher(), clock.Deadline(HANDOFF_TIMEOUT)
         soon = clock.Deadline(SOON)
+        if self._redirected is not None:
+            self.tell(Redirected(self.service.name, self._redirected))
         with contextlib.closing(watcher):
             while (code := server.code) is None:
                 seconds, pins = (LOOK_EVERY, ()) if self.reserved else (watcher.left, watcher.pins)

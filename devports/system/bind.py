@@ -17,7 +17,7 @@ import _socket as net  # the C half of `socket`: importing all of it costs half 
 from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EINVAL, EPERM
 from os import fstat
 
-from devports.core.model import Endpoint
+from devports.core.model import LOOPBACK, Endpoint
 from devports.core.verdict import plain_address
 
 TYPE_CHECKING = False
@@ -112,6 +112,29 @@ def _result(error: OSError) -> BindResult:
     if result is None:
         raise error
     return result
+
+
+CONNECT_TIMEOUT = 0.2
+"""Seconds; on loopback a connection is accepted or refused at once, unless packets are dropped."""
+
+
+def is_redirected(endpoint: Endpoint) -> bool:
+    """Return whether a connection to an address without a listener is accepted all the same.
+
+    The packets go elsewhere then, by a NAT rule of the kernel for example, as the portmap plugin of
+    CNI writes it (cni.dev/plugins/current/meta/portmap). A connection with the port at both of its
+    ends has only met itself (RFC 9293, 3.5).
+    """
+    sock = net.socket(net.AF_INET6 if endpoint.is_v6 else net.AF_INET, net.SOCK_STREAM, 0)
+    try:
+        sock.settimeout(CONNECT_TIMEOUT)
+        sock.connect((LOOPBACK.get(endpoint.address, endpoint.address), endpoint.port))
+        mine: int = sock.getsockname()[1]
+    except OSError:
+        return False
+    finally:
+        sock.close()
+    return mine != endpoint.port
 
 
 class Reservation:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from devports.core.containers import Published
     from devports.core.holder_kind import Container, Said
+    from devports.core.model import Endpoint
     from devports.system.subprocesses import CommandResult
 
 ANSWER_TIMEOUT = 2.0
@@ -55,39 +56,32 @@ class Engines:
     def __init__(self, *, asking: float = ANSWER_TIMEOUT, margin: float = MARGIN) -> None:
         self._asking, self._margin = asking, margin
         self._known: dict[tuple[str, int], tuple[Published, ...] | EngineError] = {}
-        self._timeouts: dict[str, int] = {}
-        """By full container id; it does not change while the container exists."""
+        self._details: dict[tuple[str, ...], list[str]] = {}
+        """By full container ids; they do not change while the containers exist."""
 
     def forget(self) -> None:
         """Drop the cached answers: time has passed, or a container was stopped."""
         self._known.clear()
 
-    def named(self, container: Container, port: int) -> Container:
-        """Return a container forwarder completed by what its engine reports about the port.
+    def named(self, container: Container, end: Endpoint) -> Container:
+        """Return a container completed by what its engine reports about it, or the forwarded end.
 
-        Where several containers publish the port (on different addresses, or as one pod), all are
-        named: to choose one would be a guess.
+        Where several containers publish the address, all are named: to choose one would be a guess.
         """
         if container.engine not in LIST_COMMANDS:
             return container
-        match self._asked(container.engine, port):
+        if container.engine_answer == "inside":
+            return self._detailed(container, (container.identity,))
+        match self._asked(container.engine, end.port):
             case EngineError(engine_error=complaint, missing=missing):
                 said: Said = "missing" if missing else "silent"
                 return container.replace(engine_answer=said, engine_error=complaint)
-            case ():
-                return container.replace(engine_answer="none")
-            case (one,):
-                return container.replace(
-                    engine_answer="one",
-                    name=one.name,
-                    image=one.image,
-                    identity=one.identity,
-                    stop_timeout=one.stop_timeout,
-                )
-            case several:
-                return container.replace(
-                    engine_answer="several", names=tuple(one.name for one in several)
-                )
+            case every:
+                here = containers.behind(every, end, container.identity)
+                found = containers.answered(container, here)
+                parts = [each for each in every if found.identity in (each.identity, each.pod)]
+                ids = tuple(each.identity for each in parts)
+                return self._detailed(found, ids) if found.can_stop else found
 
     def stop(self, container: Container) -> str:
         """Stop a container by its engine; return why that failed in one line, empty if it did not.
@@ -120,22 +114,23 @@ class Engines:
             return EngineError(f"no answer within {self._asking:g} s")
         if ran.status != 0:
             return EngineError(_error_text(ran))
-        match PARSERS[engine](ran.output, port):
-            case None:
-                return EngineError("unexpected output")
-            case (one,):
-                return (one.replace(stop_timeout=self._stop_timeout(path, one.identity)),)
-            case found:
-                return found
+        found = PARSERS[engine](ran.output, port)
+        return EngineError("unexpected output") if found is None else found
 
-    def _stop_timeout(self, path: str, identity: str) -> int:
-        """Return a container's stop timeout in seconds; the engine's default if unknown."""
-        if identity not in self._timeouts:
-            words = ("inspect", "--format", containers.STOP_TIMEOUT_FORMAT, identity)
-            ran = _run((path, *words), self._asking)
-            said = ran.output if ran is not None and ran.status == 0 else b""
-            self._timeouts[identity] = containers.stop_timeout(said)
-        return self._timeouts[identity]
+    def _detailed(self, container: Container, identities: tuple[str, ...]) -> Container:
+        """Return a container with its stop timeout and supervisor, as far as its engine tells."""
+        if not all(identities):
+            return container
+        if identities not in self._details:
+            self._details[identities] = self._inspect(container.engine, identities)
+        return containers.detailed(container, self._details[identities])
+
+    def _inspect(self, engine: str, identities: tuple[str, ...]) -> list[str]:
+        path = which(engine)
+        words = ("inspect", "--format", containers.DETAILS, *identities)
+        ran = _run((path, *words), self._asking) if path else None
+        said = ran.output if ran is not None and ran.status == 0 else b""
+        return said.decode("utf-8", "replace").splitlines()
 
 
 def _run(argv: Sequence[str], seconds: float) -> CommandResult | None:

@@ -265,12 +265,19 @@ class Darwin(PsMachine):
         self.remember(found)
         return tuple(dict.fromkeys(row.socket for row in found))
 
-    def holding(self, sockets: Sequence[Socket], *, thorough: bool) -> HolderSearch:
+    def holding(
+        self,
+        sockets: Sequence[Socket],
+        likely: Callable[[], Collection[int]] = tuple,
+        /,
+        *,
+        thorough: bool,
+    ) -> HolderSearch:
         """Return the holders of these sockets; before a signal lsof gets more time."""
         if thorough and NO_LSOF in self._gaps and self.sources.lsof:
             self._seconds = PATIENCE
             self.table({socket.local.port for socket in sockets})
-        return super().holding(sockets, thorough=thorough)
+        return super().holding(sockets, likely, thorough=thorough)
 
     def with_marks(self, holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
         """Return the holders and their ancestors with the launchd jobs of this user too."""

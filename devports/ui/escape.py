@@ -26,9 +26,11 @@ _MOST_WORDS, _LONGEST_WORD = 200, 4096
 _HINTS = (
     "pass pwd secret token key auth cred session cookie bearer jwt otp sk- sk_ ghp_ gho_ ghu_ ghs_"
     " rk_ ghr_ github_pat glpat- xox npm_ pypi- hf_ dop_v1 shpat akia asia aiza eyj mysql mariadb"
-    " mycli redis-cli mongo ldapsearch sqlcmd"
+    " mycli redis-cli mongo ldapsearch sqlcmd -pin pin= psk -pw pw= phrase mnemonic --login sg."
+    " sig= signature= code= webhook hooks.slack"
 ).split()
-"""In lower case: without one of these, a name:password behind -u or before @ nothing is secret."""
+"""In lower case: without one of these, a name:password behind -u or before @, or a word behind -p
+that is not a port, nothing is secret."""
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
@@ -92,7 +94,12 @@ def _may_hold_a_secret(words: Sequence[str]) -> bool:
             "--user",
             "--proxy-user",
         )
-        if ":" in word and (user or "@" in word):
+        if (":" in word and (user or "@" in word)) or (before == "-p" and not word.isdecimal()):
             return True
         before = word
     return False
+
+
+def redacted_text(text: str) -> str:
+    """Return a line of a file or of a program's output without its secrets. Not yet printable."""
+    return " ".join(redacted(text.split(" ")))

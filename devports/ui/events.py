@@ -15,6 +15,7 @@ from devports.core.holder_kind import Container
 from devports.core.text import json_text
 from devports.core.value import unreachable
 from devports.errors import DevportsError
+from devports.ui.escape import redacted_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ def _process(process: Process) -> shape.EventProcess:
     return {"pid": process.pid, "name": process.name, "user": process.user}
 
 
+def _line(text: str) -> str:
+    """Return a line of a server's output as an event quotes it."""
+    return redacted_text(text)
+
+
 def _event(news: News) -> shape.Event:
     match news:
         case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
@@ -91,16 +97,33 @@ def _event(news: News) -> shape.Event:
             }
         case recovery.Stalled() | recovery.Queued() | recovery.Accepting() | recovery.Joined():
             return _serving(news)
+        case recovery.Redirected(endpoint=endpoint):
+            return {"event": "redirected", "endpoint": str(endpoint)}
         case recovery.BoundNotListening(endpoint=endpoint):
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
         case recovery.Released(endpoint=endpoint, line=line, why=why):
-            return {"event": "released", "endpoint": str(endpoint), "line": line, "why": why}
+            return {
+                "event": "released",
+                "endpoint": str(endpoint),
+                "line": _line(line),
+                "why": why,
+            }
         case recovery.PortLost(line=line, next_attempt=0):
-            return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
+            return {
+                "event": "lost",
+                "foreign": True,
+                "line": _line(line),
+                "next_attempt": None,
+            }
         case recovery.PortLost(line=line, next_attempt=attempt):
-            return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
+            return {
+                "event": "retry",
+                "foreign": True,
+                "line": _line(line),
+                "next_attempt": attempt,
+            }
         case recovery.BindRefused():
             return _refused(news)
         case recovery.HandoffFailed(way=way):

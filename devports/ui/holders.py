@@ -97,10 +97,10 @@ def _container_text(container: Container) -> str:
     match container.engine_answer:
         case "unasked":
             return forwards
-        case "one":
+        case "one" | "pod":
             return f"forwards the port for {_container_label(container)}"
         case "several":
-            names = ", ".join(f"`{printable(name, MAX_NAME)}`" for name in container.names)
+            names = ", ".join(f"`{printable(name, MAX_NAME)}`" for name, _ in container.names)
             return f"forwards the port for one of these {engine} containers: {names}"
         case "none":
             return f"forwards the port for {engine}, but no running container publishes it"
@@ -120,7 +120,8 @@ def _container_label(container: Container) -> str:
         return f"a {printable(container.engine)} container"
     name = printable(container.name, MAX_NAME)
     image = f" ({printable(container.image, MAX_NAME)})" if container.image else ""
-    return f"the {printable(container.engine)} container `{name}`{image}"
+    what = "pod" if container.engine_answer == "pod" else "container"
+    return f"the {printable(container.engine)} {what} `{name}`{image}"
 
 
 def patience_text(standing: HolderKind, joint: str) -> str:
@@ -147,8 +148,10 @@ def target_label(target: StopTarget) -> str:
     A run of devports is named by its command, whatever the system calls its process.
     """
     if isinstance(target.kind, Container):
-        known = target.kind.engine_answer == "one"
-        return _container_label(target.kind) if known else process_label(target.process)
+        if target.kind.can_stop:
+            return _container_label(target.kind)
+        every = dict.fromkeys((target.process, *(m.process for m in target.members)))
+        return join_words([process_label(process) for process in every])
     below = [m.process for m in target.members if m.process.key != target.process.key]
     top = process_label(target.process)
     run = run_behind(target.kind)
@@ -312,7 +315,8 @@ def _steps(question: Question) -> Iterator[str]:
         yield "devports checks the port again and asks again if the holder has changed"
     if isinstance(standing, Container):
         force = f"after {standing.stop_timeout} s the engine kills it"
-        yield f"`{printable(standing.stop)}` stops the container; {force}"
+        what = "pod" if standing.engine_answer == "pod" else "container"
+        yield f"`{printable(standing.stop)}` stops the {what}; {force}"
         yield "devports itself sends no signal"
     elif question.kind == "stop":
         yield f"devports sends SIGTERM, like `kill -TERM {pid}`"

@@ -21,7 +21,7 @@ from devports.core.verdict import (
     is_bindable,
     sockets_of,
 )
-from devports.ui.escape import command_line, redacted
+from devports.ui.escape import command_line, redacted, redacted_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _service(service: Service) -> shape.Service:
 def _command(command: str | tuple[str, ...]) -> str | list[str]:
     """Return a command as written, a text or a list, without its secrets."""
     if isinstance(command, str):
-        return " ".join(redacted(command.split(" ")))
+        return redacted_text(command)
     return list(redacted(command))
 
 

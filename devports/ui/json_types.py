@@ -188,7 +188,9 @@ class Standing(TypedDict):
     stop: str | None
     container: str | None
     image: str | None
-    engine_said: Literal["unasked", "one", "several", "none", "silent", "missing", "inside"] | None
+    engine_said: (
+        Literal["unasked", "one", "pod", "several", "none", "silent", "missing", "inside"] | None
+    )
     folder: str | None
     branch: str | None
     relation: Literal["sibling", "project"] | None
@@ -817,6 +819,13 @@ class SharedPort(TypedDict):
     process: EventProcess
 
 
+class Redirected(TypedDict):
+    """A connection to the address was accepted before the server listened: it is redirected."""
+
+    event: Literal["redirected"]
+    endpoint: str
+
+
 class Retry(TypedDict):
     """The port was lost; the server is started again."""
 
@@ -869,6 +878,7 @@ Event: TypeAlias = (
     "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
     " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
     " | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady | Stalled"
-    " | Queued | Accepting | SharedPort | Retry | Lost | Stopping | Killing | Strayed | LastEvent"
+    " | Queued | Accepting | SharedPort | Redirected | Retry | Lost | Stopping | Killing | Strayed"
+    " | LastEvent"
 )
 """What a line has besides `time` and `service`; a reader ignores unknown kinds."""

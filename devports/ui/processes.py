@@ -24,7 +24,7 @@ from devports.core.verdict import (
     deciding_finding,
     sockets_of,
 )
-from devports.ui.escape import command_line, port_name, printable
+from devports.ui.escape import LIMIT, command_line, port_name, printable
 from devports.ui.text import aligned, duration, join_words, plural, round_up, shortened
 
 TYPE_CHECKING = False
@@ -189,18 +189,40 @@ def process_facts(
 ) -> tuple[tuple[str, str], ...]:
     """Return the facts about a holder, as pairs of key and value."""
     process, (places, note) = holder.process, judgement
+    engine = engine_text(process)
+    if engine and not note:
+        note = f"forwards the port for a {engine} (`{engine.split()[0]} ps` lists them)"
     pairs = (
         ("process", process_line(process, reader)),
         *places,
         ("socket", sockets_line(holder, sockets)),
         ("family", _family(members)),
         ("folder", short_folder(process.cwd, reader)),
-        ("command", command_line(process.argv) if process.argv else ""),
+        ("command", command_line(process.argv, 100 if engine else LIMIT) if process.argv else ""),
         ("started by", ancestry(holder)),
         ("state", STATES.get(process.state, "")),
         ("note", note),
     )
     return tuple((key, value) for key, value in pairs if value)
+
+
+_ENGINE_HINTS = (
+    "conmon container docker colima gvproxy host-switch lima orbstack passt pasta rootless slirp4"
+    " vpnkit"
+).split()
+"""In lower case: without one of these in its name or arguments no process forwards for an engine,
+and `core.containers` is not loaded."""
+
+
+def engine_text(process: Process) -> str:
+    """Return `podman container` for a process that forwards to one, by its name; else nothing."""
+    words = " ".join((process.name, process.exe, *process.argv[:4])).lower()
+    if not any(hint in words for hint in _ENGINE_HINTS):
+        return ""
+    from devports.core.containers import engine_of_process
+
+    engine = engine_of_process(process)
+    return engine and f"{engine} container"
 
 
 def process_line(process: Process, reader: DisplayContext) -> str:

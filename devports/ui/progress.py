@@ -120,7 +120,7 @@ def _port(seconds: float | None = None, *, bindable: bool) -> str:
 
 def _is_container(target: stop_plan.StopTarget) -> bool:
     """Return whether it is identified by its container, and not by a process."""
-    return isinstance(target.kind, Container) and target.kind.engine_answer == "one"
+    return isinstance(target.kind, Container) and target.kind.can_stop
 
 
 def _means(target: stop_plan.StopTarget) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from devports.core.hint import OwnCommand, hint, own_command, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
-from devports.ui.escape import printable, redacted
+from devports.ui.escape import printable, redacted_text
 from devports.ui.holders import kind_facts
 from devports.ui.messages import MAX_LINE, block, labelled
 from devports.ui.processes import (
@@ -533,7 +533,7 @@ def _left_out(left: SkippedService) -> str:
 
 def redacted_line(text: str) -> str:
     """Return a line of a project's file, or a command from it, without its secrets."""
-    return printable(" ".join(redacted(text.split(" "))))
+    return printable(redacted_text(text))
 
 
 def port_text(service: DetectedService) -> str:

@@ -13,7 +13,7 @@ from devports import exitcodes
 from devports.core import recovery
 from devports.core.value import unreachable
 from devports.errors import DevportsError
-from devports.ui.escape import printable
+from devports.ui.escape import printable, redacted_text
 from devports.ui.processes import process_label
 from devports.ui.text import duration, elapsed, in_vscode, round_up, url_of
 
@@ -97,6 +97,9 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.Joined(endpoint=endpoint, process=process):
             who = process_label(process)
             return f"{who} listens on {endpoint} too; a client may reach either server"
+        case recovery.Redirected(endpoint=endpoint):
+            met = f"another server answered on {endpoint} before `{service}` listened"
+            return f"warning: {met}; a NAT rule may redirect its clients (run `devports doctor`)"
         case recovery.WaitingForDependency(dependency=dependency, seconds=seconds):
             within = f"waiting up to {duration(round_up(seconds))} for `{dependency}`"
             return f"{within} to be ready on {event.endpoint} (required by `{service}`)"
@@ -116,7 +119,7 @@ def stopped_by(service: str, command: str) -> str:
 
 def _quoted(line: str, most: int = 120) -> str:
     """Return a line of a server's output."""
-    return f'"{printable(line.strip(), most)}"'
+    return f'"{printable(redacted_text(line.strip()), most)}"'
 
 
 def _handoff(launched: recovery.ServerStarted) -> str:

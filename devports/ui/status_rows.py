@@ -11,6 +11,7 @@ from devports.core.value import Frozen
 from devports.core.verdict import Free, Held, is_bindable
 from devports.ui.escape import printable
 from devports.ui.processes import (
+    engine_text,
     families,
     process_name,
     short_folder,
@@ -223,7 +224,10 @@ def _holder_cells(holding: HolderSearch, reader: DisplayContext) -> tuple[str, .
         return _hidden_cells(holding.hidden[0]) if holding.hidden else ()
     first = families(holding.holders)[0][0].process
     more = len(holding.holders) - 1 + len(holding.hidden)
-    name = process_name(first) + (f" (+{more})" if more else "")
+    engine = engine_text(first)
+    name = (
+        process_name(first) + (f" ({engine})" if engine else "") + (f" (+{more})" if more else "")
+    )
     up = uptime(first, reader).replace("less than ", "<")  # the column has no room for words
     return (name, str(first.pid), user_of(first, reader), up, short_folder(first.cwd, reader))
 

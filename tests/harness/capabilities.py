@@ -76,13 +76,12 @@ def _namespaces() -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
-def _podman() -> bool:
-    """Find what a room of podman's needs; busybox has to be a static one, to be all of an image."""
-    programs = ("podman", "crun", "busybox", "unshare", "nsenter", "ldd")
-    if not _root() or any(shutil.which(name) is None for name in programs):
+def _static_busybox() -> bool:
+    """Find a busybox that needs no library, to be all of an image."""
+    path, ldd = shutil.which("busybox"), shutil.which("ldd")
+    if path is None or ldd is None:
         return False
-    linked = ["ldd", str(shutil.which("busybox"))]
-    return subprocess.run(linked, capture_output=True, check=False).returncode != 0
+    return subprocess.run([ldd, path], capture_output=True, check=False).returncode != 0
 
 
 def _netlink_bound() -> bool:
@@ -123,7 +122,8 @@ def _needs(ability: bool, what: str) -> pytest.MarkDecorator:
 
 
 NEEDS_IPV6 = _needs(_ipv6(), "IPv6 loopback")
-NEEDS_STRACE = _needs(_strace(), "strace that may trace")
+STRACE = _strace()
+NEEDS_STRACE = _needs(STRACE, "strace that may trace")
 NEEDS_GIT = _needs(shutil.which("git") is not None, "git")
 NEEDS_NODE = _needs(shutil.which("node") is not None, "node")
 NEEDS_FUSE = _needs(_root() and os.path.exists("/dev/fuse"), "root with /dev/fuse")
@@ -131,7 +131,7 @@ NEEDS_ROOT = _needs(_root(), "root")
 HAS_SECOND_USER = _second_user()
 NEEDS_SECOND_USER = _needs(HAS_SECOND_USER, "second user to run as")
 NEEDS_NAMESPACES = _needs(_namespaces(), "namespaces to make")
-NEEDS_PODMAN = _needs(_podman(), "podman and crun with a static busybox, and root")
+STATIC_BUSYBOX = _static_busybox()
 NEEDS_NETLINK_BOUND = _needs(_netlink_bound(), "sock_diag that shows bound sockets")
 NEEDS_PROC = _needs(os.path.exists("/proc/self/fd"), "/proc")
 NEEDS_PTY = _needs(hasattr(os, "openpty"), "pseudo terminals")

@@ -27,15 +27,22 @@ class Sent:
     ok: bool
 
 
-def strace_signals(command: Command, *words: object, log: str) -> tuple[Done, list[Sent]]:
+def strace_signals(
+    command: Command, *words: object, log: str, follow: bool = True
+) -> tuple[Done, list[Sent]]:
     """Run `command` under strace; return how it ended and every signal that was sent.
 
     Signal 0 only asks and is left out; a signal that a process sends to itself (raise(3)) too.
+    Unless `follow`, the programs that it starts are not traced: an engine may signal its own.
     """
-    traced = command.under("strace", "-f", "-qq", "-e", f"trace={CALLS}", "-o", log, "--")
+    traced = command.under(
+        "strace", *(["-f"] if follow else []), "-qq", "-e", f"trace={CALLS}", "-o", log, "--"
+    )
     done = traced(*words)
     with open(log, encoding="utf-8", errors="replace") as protocol:
-        return done, parse(protocol.read())
+        text = protocol.read()
+    # Without -f it names no sender.
+    return done, parse(text if follow else "".join(f"0 {line}" for line in text.splitlines(True)))
 
 
 def parse(protocol: str) -> list[Sent]:

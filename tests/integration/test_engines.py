@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from devports.core.containers import DETAILS
 from devports.core.holder_kind import Container
+from devports.core.model import Endpoint
 from devports.system.container_engines import Engines, which
 from devports.system.subprocesses import MOST, run
 from tests.harness.capabilities import NEEDS_FORK
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
     Put = Callable[..., Path]
 
-ID = "ab" * 32
+ID, NAME = "ab" * 32, "shop-db-1"
 ROW = f"{ID}\\tshop-db-1\\tpostgres:16\\t0.0.0.0:8000->5432/tcp\\n"
 DOCKER, PODMAN = Container("docker"), Container("podman")
+AT = Endpoint("0.0.0.0", 8000)
 DB = Container("docker", "shop-db-1", "postgres:16", ID, "one")
 LOG = 'echo "$@" >> "$0.log"'
 
@@ -45,10 +48,10 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_docker_is_asked_once_for_the_port_and_names_the_container(on_path: Put) -> None:
     log = on_path("docker", f"printf '{ROW}'")
     engines = Engines()
-    assert [engines.named(DOCKER, 8000) for _ in range(3)] == [DB] * 3
+    assert [engines.named(DOCKER, AT) for _ in range(3)] == [DB] * 3
     asked, inspected = log.read_text().splitlines()
     assert asked.startswith("ps --no-trunc --filter publish=8000/tcp --format ")
-    assert inspected == f"inspect --format {{{{.Config.StopTimeout}}}} {ID}"
+    assert inspected == f"inspect --format {DETAILS} {ID}"
 
 
 def test_podman_is_asked_for_all_and_sorted_out(on_path: Put) -> None:
@@ -57,18 +60,18 @@ def test_podman_is_asked_for_all_and_sorted_out(on_path: Put) -> None:
         f"""echo '[{{"Id": "{ID}", "Names": ["web"], "Image": "nginx",
         "Ports": [{{"host_port": 8000, "range": 1, "protocol": "tcp"}}]}}]'""",
     )
-    assert Engines().named(PODMAN, 8000) == Container("podman", "web", "nginx", ID, "one")
-    assert Engines().named(PODMAN, 9000).engine_answer == "none"
+    assert Engines().named(PODMAN, AT) == Container("podman", "web", "nginx", ID, "one")
+    assert Engines().named(PODMAN, AT.replace(port=9000)).engine_answer == "none"
 
 
 def test_an_engine_that_is_to_be_forgotten_is_asked_again(on_path: Put) -> None:
     log = on_path("docker", f"printf '{ROW}'")
     engines = Engines()
-    engines.named(DOCKER, 8000)
+    engines.named(DOCKER, AT)
     engines.forget()
-    engines.named(DOCKER, 8000)
+    engines.named(DOCKER, AT)
     engines.stop(DB)
-    engines.named(DOCKER, 8000)
+    engines.named(DOCKER, AT)
     heard = [line.split()[0] for line in log.read_text().splitlines()]
     assert heard == ["ps", "inspect", "ps", "stop", "ps"]  # no container gets another time to end
 
@@ -92,26 +95,26 @@ def test_an_engine_that_does_not_answer_has_not_said_no(
     on_path: Put, script: str, seconds: float, complaint: str
 ) -> None:
     on_path("docker", script)
-    found = Engines(asking=seconds).named(DOCKER, 8000)
+    found = Engines(asking=seconds).named(DOCKER, AT)
     assert found == DOCKER.replace(engine_answer="silent", engine_error=complaint)
 
 
 def test_an_answer_that_is_not_understood_is_no_answer(on_path: Put) -> None:
     on_path("podman", "echo nonsense")
-    assert Engines().named(PODMAN, 8000).engine_answer == "silent"
+    assert Engines().named(PODMAN, AT).engine_answer == "silent"
 
 
 def test_the_standing_of_a_forwarder_is_named_or_stale(on_path: Put) -> None:
     on_path("docker", f"case \"$*\" in *=8000/*) printf '{ROW}';; esac")
     engines = Engines()
-    assert engines.named(DOCKER, 8000) == DB
-    assert engines.named(DOCKER, 9000) == DOCKER.replace(engine_answer="none")
+    assert engines.named(DOCKER, AT) == DB
+    assert engines.named(DOCKER, AT.replace(port=9000)) == DOCKER.replace(engine_answer="none")
 
 
 def test_two_containers_on_one_port_are_not_guessed_at(on_path: Put) -> None:
     on_path("docker", f"printf '{ROW}{ROW.replace('ab', 'cd')}'")
-    found = Engines().named(DOCKER, 8000)
-    assert found == DOCKER.replace(engine_answer="several", names=("shop-db-1", "shop-db-1"))
+    found = Engines().named(DOCKER, AT)
+    assert found == DOCKER.replace(engine_answer="several", names=((NAME, "0.0.0.0"),) * 2)
 
 
 def test_a_container_is_stopped_by_the_command_that_is_shown(on_path: Put) -> None:
@@ -132,7 +135,7 @@ def test_the_time_that_a_container_has_to_end_is_asked_for(
     on_path: Put, inspect: str, seconds: int
 ) -> None:
     on_path("docker", f'case $1 in inspect) {inspect} ;; *) printf "{ROW}" ;; esac')
-    assert Engines(asking=LONG).named(DOCKER, 8000) == DB.replace(stop_timeout=seconds)
+    assert Engines(asking=LONG).named(DOCKER, AT) == DB.replace(stop_timeout=seconds)
 
 
 def test_a_stop_is_waited_for_as_long_as_the_container_may_take(on_path: Put) -> None:
@@ -163,13 +166,32 @@ def test_what_went_wrong_is_one_line(
 
 def test_an_engine_that_is_not_there_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert Engines().named(DOCKER, 8000).engine_answer == "missing"
+    assert Engines().named(DOCKER, AT).engine_answer == "missing"
     assert Engines().stop(DB) == "`docker` is not on PATH"
+
+
+INSIDE = Container("docker", ID[:12], identity=ID, engine_answer="inside")
+
+
+def test_an_engine_is_asked_once_whether_it_knows_the_container_around_a_process(
+    on_path: Put,
+) -> None:
+    log = on_path("docker", "printf '60\\t/shop-db-1\\tpostgres:16\\t\\t\\n'")
+    engines = Engines()
+    known = INSIDE.replace(name=NAME, image="postgres:16", stop_timeout=60, confirmed=True)
+    assert [engines.named(INSIDE, AT) for _ in range(2)] == [known, known]
+    assert log.read_text() == f"inspect --format {DETAILS} {ID}\n"
+
+
+def test_a_process_in_a_container_of_another_engine_is_not_its_to_stop(on_path: Put) -> None:
+    on_path("docker", "echo Error: No such container >&2; exit 1")
+    assert Engines().named(INSIDE, AT) == INSIDE
+    assert Engines().named(INSIDE.replace(identity=""), AT) == INSIDE.replace(identity="")
 
 
 def test_kubernetes_is_asked_nothing() -> None:
     inside = Container("kubernetes", "0123456789ab", engine_answer="inside")
-    assert Engines().named(inside, 8000) == inside
+    assert Engines().named(inside, AT) == inside
 
 
 def test_a_program_in_the_working_folder_is_not_the_engine(

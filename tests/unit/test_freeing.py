@@ -1244,7 +1244,7 @@ def test_a_server_that_ended_in_vain_is_not_said_to_have_freed_the_port():
 
 
 CONTAINER = Container("docker", "db", "postgres:16", "ab" * 32, "one")
-PUBLISHED = Published("docker", "db", "postgres:16", "ab" * 32)
+PUBLISHED = Published("docker", "db", "postgres:16", "ab" * 32, ("",))
 
 
 def published(machine: FakeMachine, *answers: bool, complaint: str = "") -> Freeing:

@@ -136,7 +136,8 @@ _VIEWERS: dict[int, CurrentUser] = {}
 
 def viewer() -> CurrentUser:
     """Return the user of devports, and all ancestors of this process."""
-    from devports.core.holder_kind import CurrentUser  # not for `check`
+    from devports.core.containers import is_monitor, monitored_container  # not for `check`
+    from devports.core.holder_kind import CurrentUser
     from devports.system import user
 
     uid, person = user.uids()
@@ -144,7 +145,9 @@ def viewer() -> CurrentUser:
         me = process(os.getpid())
         line = () if me is None else (me, *ancestors(me))
         cgroup = me.cgroup if me else ""
-        _VIEWERS[uid] = CurrentUser(uid, person, tuple(p.key for p in line), cgroup)
+        around = (monitored_container(parent)[1] for parent in line if is_monitor(parent))
+        keys, inside = tuple(p.key for p in line), tuple(filter(None, around))
+        _VIEWERS[uid] = CurrentUser(uid, person, keys, cgroup, inside)
     return _VIEWERS[uid]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devports.core.containers import engine_not_asked, with_containers, with_forwarders
-from devports.core.holder_kind import Container, CurrentUser
+from devports.core.holder_kind import Container, CurrentUser, SupervisedService
 from devports.core.model import (
     Endpoint,
     HiddenSocket,
@@ -21,7 +21,7 @@ ME, ROOT = CurrentUser(1000, 1000), CurrentUser(0, 0)
 FOUR = Socket(Endpoint("0.0.0.0", 8000), None, "LISTEN", inode=4, uid=0)
 SIX = Socket(Endpoint("::", 8000), None, "LISTEN", inode=6, uid=0)
 NEXT = Socket(Endpoint("0.0.0.0", 9000), None, "LISTEN", inode=9, uid=0)
-PORTS = {4: 8000, 6: 8000, 9: 9000}
+ENDS = {4: FOUR.local, 6: SIX.local, 9: NEXT.local}
 
 
 def process(pid: int, name: str, *argv: str, uid: int = 0, cgroup: str = "") -> Process:
@@ -29,18 +29,20 @@ def process(pid: int, name: str, *argv: str, uid: int = 0, cgroup: str = "") -> 
     return Process(ProcessKey(pid, 1), 1, uid, "root", name, words, cgroup=cgroup)
 
 
-def proxy(pid: int, port: int = 8000) -> Process:
-    return process(pid, "docker-proxy", "-host-port", str(port))
+def proxy(pid: int, port: int = 8000, address: str = "0.0.0.0") -> Process:
+    return process(pid, "docker-proxy", "-host-ip", address, "-host-port", str(port))
 
 
-def says(container: Container, port: int) -> Container:
-    """Answer as an engine that has one container for each port."""
-    return container.replace(engine_answer="one", name=f"c{port}", identity=f"{port}")
+def says(container: Container, end: Endpoint) -> Container:
+    """Answer as an engine that has one container for each port, and knows none by its id."""
+    if container.engine_answer == "inside":
+        return container
+    return container.replace(engine_answer="one", name=f"c{end.port}", identity=f"{end.port}")
 
 
 def named(*holders: Holder, viewer: CurrentUser = ROOT) -> list[tuple[str, list[int]]]:
     plan = targets(holders, viewer, lambda _: None)
-    found = with_containers(plan, PORTS, viewer, says)
+    found = with_containers(plan, ENDS, viewer, says)
     return [
         (
             target.kind.name if isinstance(target.kind, Container) else "",
@@ -66,9 +68,45 @@ def test_a_server_beside_a_forwarder_stays_what_it_is() -> None:
     ]
 
 
-def test_who_runs_inside_a_container_is_not_asked_about() -> None:
-    inside = process(50, "node", cgroup=f"/system.slice/docker-{'ab' * 32}.scope")
-    assert named(Holder(inside, (4,))) == [("abababababab", [4])]
+INSIDE = process(50, "node", cgroup=f"/system.slice/docker-{'ab' * 32}.scope")
+
+
+def test_who_runs_inside_a_container_that_the_engine_does_not_know_stays_so() -> None:
+    assert named(Holder(INSIDE, (4,))) == [("abababababab", [4])]
+
+
+def test_all_processes_inside_a_known_container_are_one_target() -> None:
+    def knows(container: Container, _: Endpoint) -> Container:
+        return container.replace(name="web", confirmed=True)
+
+    both = [Holder(INSIDE, (4,)), Holder(INSIDE.replace(key=ProcessKey(51, 1)), (6,))]
+    (target,) = with_containers(targets(both, ROOT, lambda _: None), ENDS, ROOT, knows)
+    assert isinstance(target.kind, Container)
+    assert target.kind.can_stop
+    assert [member.process.pid for member in target.members] == [50, 51]
+
+
+RESTARTED = [
+    pytest.param(("docker swarm", "web"), ROOT, "docker service scale web=0", id="swarm"),
+    pytest.param(("docker swarm", "a b"), ROOT, "docker service scale 'a b=0'", id="any name"),
+    pytest.param(("systemd", "web.service"), ROOT, "sudo systemctl stop web.service", id="root's"),
+    pytest.param(
+        ("systemd", "web.service"), ME, "systemctl --user stop web.service", id="a user's"
+    ),
+]
+
+
+@pytest.mark.parametrize(("supervisor", "viewer", "stop"), RESTARTED)
+def test_a_container_that_is_started_again_is_its_supervisors_to_stop(
+    supervisor: tuple[str, str], viewer: CurrentUser, stop: str
+) -> None:
+    def answers(container: Container, _: Endpoint) -> Container:
+        return container.replace(engine_answer="one", name="web", supervisor=supervisor)
+
+    forwarder = process(50, "conmon", uid=viewer.uid)
+    plan = targets([Holder(forwarder, (4,))], viewer, lambda _: None)
+    (target,) = with_containers(plan, ENDS, viewer, answers)
+    assert target.kind == SupervisedService(*supervisor, stop)
 
 
 ASKED = [
@@ -96,6 +134,9 @@ SHOWN = [
     pytest.param((proxy(50),), [50], id="by its words"),
     pytest.param((process(40, "dockerd"), proxy(50)), [50], id="the one whose words name the port"),
     pytest.param((process(40, "dockerd"), process(41, "containerd")), [40], id="the engine itself"),
+    pytest.param(
+        (proxy(50, 8000, "::"), proxy(51, 8000, "0.0.0.0")), [51], id="the one of its address"
+    ),
     pytest.param((proxy(50, 9000),), [50], id="a proxy of another port, by its service"),
     pytest.param(
         (proxy(50).replace(uid=1001),), [], id="another user, who may call himself anything"
@@ -122,7 +163,7 @@ def test_who_is_likely_and_no_engines_stays_hidden() -> None:
 
 
 def test_unasked_is_no_answer() -> None:
-    assert engine_not_asked(Container("docker"), 8000) == Container("docker")
+    assert engine_not_asked(Container("docker"), FOUR.local) == Container("docker")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +173,9 @@ def test_unasked_is_no_answer() -> None:
         pytest.param(Container("kubernetes", "abab"), "crictl stop abab", id="kubernetes"),
         pytest.param(Container("nerdctl", "abab"), "nerdctl stop abab", id="containerd's own"),
         pytest.param(Container("docker"), "", id="nobody knows which"),
+        pytest.param(
+            Container("podman", "a", engine_answer="pod"), "podman pod stop a", id="a pod"
+        ),
     ],
 )
 def test_the_command_that_stops_a_container(container: Container, stop: str) -> None:

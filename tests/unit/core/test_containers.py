@@ -34,6 +34,11 @@ PROXY = (
 ME = CurrentUser(1000, 1000)
 
 
+def test_podmans_monitor_is_a_forwarder_that_names_its_container() -> None:
+    found = classify_holder(process("conmon", *CONMON), ME, None)
+    assert found == Container("podman", identity=ID)
+
+
 def process(name: str, *argv: str, exe: str = "", uid: int = 0, cgroup: str = "") -> Process:
     return Process(ProcessKey(60, 1), 1, uid, "root", name, argv, exe=exe, cgroup=cgroup)
 
@@ -139,15 +144,17 @@ def test_a_container_is_told_by_its_control_group(
 def test_a_server_in_a_container_on_the_hosts_network_is_the_containers() -> None:
     inside = f"/system.slice/docker-{ID}.scope"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
-    assert classify_holder(server, ME, None) == Container(
-        "docker", "0123456789ab", engine_answer="inside"
-    )
+    assert classify_holder(server, ME, None) == inside_of("docker", "0123456789ab")
 
 
 def test_inside_the_same_container_it_is_an_ordinary_process() -> None:
     inside = f"/docker/{ID}"
     server = process("node", "node", "a.js", uid=1000, cgroup=inside)
     assert classify_holder(server, ME.replace(cgroup=inside), None) == OrdinaryProcess()
+
+
+def inside_of(engine: str, name: str, identity: str = ID) -> Container:
+    return Container(engine, name, identity=identity, engine_answer="inside")
 
 
 CONMON = (
@@ -235,26 +242,14 @@ SERVER = process("node", "node", "a.js", uid=1000, cgroup="/")
 NPM = process("npm", "npm", "run", "dev", uid=1000).replace(key=ProcessKey(55, 1))
 INNER = above("conmon", "-c", "cd" * 32, "-n", "inner", pid=54)
 INSIDE = [
+    pytest.param((above(*CONMON),), inside_of("podman", "web"), id="podman"),
+    pytest.param((NPM, above(*CONMON)), inside_of("podman", "web"), id="with a runner in between"),
+    pytest.param((above(*SHIM),), inside_of("docker", "0123456789ab"), id="docker"),
     pytest.param(
-        (above(*CONMON),), Container("podman", "web", engine_answer="inside"), id="podman"
+        (above("conmon"),), inside_of("podman", "", ""), id="a container that is not known"
     ),
     pytest.param(
-        (NPM, above(*CONMON)),
-        Container("podman", "web", engine_answer="inside"),
-        id="with a runner in between",
-    ),
-    pytest.param(
-        (above(*SHIM),), Container("docker", "0123456789ab", engine_answer="inside"), id="docker"
-    ),
-    pytest.param(
-        (above("conmon"),),
-        Container("podman", engine_answer="inside"),
-        id="a container that is not known",
-    ),
-    pytest.param(
-        (INNER, above(*CONMON)),
-        Container("podman", "inner", engine_answer="inside"),
-        id="the inner one of two",
+        (INNER, above(*CONMON)), inside_of("podman", "inner", "cd" * 32), id="the inner one of two"
     ),
 ]
 
@@ -270,9 +265,16 @@ def test_below_the_monitor_of_devports_itself_it_is_an_ordinary_process() -> Non
     own = above(*CONMON)
     me = ME.replace(ancestor_keys=(ProcessKey(70, 1), own.key))
     assert classify_holder(SERVER, me, None, (own,)) == OrdinaryProcess()
-    assert classify_holder(SERVER, me, None, (INNER, own)) == Container(
-        "podman", "inner", engine_answer="inside"
+    assert classify_holder(SERVER, me, None, (INNER, own)) == inside_of(
+        "podman", "inner", "cd" * 32
     )
+
+
+def test_below_another_monitor_of_the_same_container_it_is_one_too() -> None:
+    """Each ``podman exec`` has a conmon of its own; on cgroup v1 a user's has no group."""
+    me = ME.replace(ancestor_keys=(ProcessKey(70, 1),), containers=(ID,))
+    assert classify_holder(SERVER, me, None, (above(*CONMON),)) == OrdinaryProcess()
+    assert classify_holder(SERVER, me, None, (above("conmon"),)) == inside_of("podman", "", "")
 
 
 def test_another_monitor_of_the_container_of_devports_takes_nothing_away() -> None:

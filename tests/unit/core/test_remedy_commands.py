@@ -213,12 +213,12 @@ LISTS = {
         ["devports free 8000", "docker stop db"],
     ),
     "one of several containers": (
-        listed("held", "a container", named=says("several", names=("db", "a b"))),
+        listed("held", "a container", named=says("several", names=(("db", "::1"), ("a b", "")))),
         ["docker ps --filter publish=8000", "docker stop db", "docker stop 'a b'"],
     ),
-    "one of several containers of podman": (
-        listed("held", "a podman container", named=says("several", names=("db", "web"))),
-        ["podman ps", "podman stop db", "podman stop web", "podman pod stop POD"],
+    "a pod": (
+        listed("held", "a podman container", named=says("pod", name="abab")),
+        ["devports free 8000", "podman pod stop abab"],
     ),
     "a forwarder that was orphaned": (
         listed("held", "a container", named=says("none")),

@@ -9,9 +9,10 @@ import pytest
 from devports.core.model import Endpoint, HolderSearch, Socket
 from devports.core.service import Ready
 from devports.core.verdict import Finding, Held
-from tests.unit.doctor.samples import WEB, codes, facts, free, started
+from tests.unit.doctor.samples import WEB, codes, facts, free, only, started
 
 if TYPE_CHECKING:
+    from devports.core.model import Platform
     from devports.doctor.facts import Facts, PortFacts
     from tests.unit.doctor.samples import Codes
 
@@ -31,6 +32,24 @@ BROWSERS = [
     pytest.param(facts(ports=(free(IRC, "debug"),)), [], id="a port for tools"),
     pytest.param(facts(ports=(free(WEB),)), [], id="a port that browsers ask"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "command"),
+    [
+        pytest.param("linux", "sudo iptables -t nat -S", id="Linux"),
+        pytest.param("darwin", "sudo pfctl -s nat", id="macOS"),
+        pytest.param("win32", "netsh interface portproxy show all", id="Windows"),
+    ],
+)
+def test_a_free_port_on_which_a_server_answers_is_redirected(
+    platform: Platform, command: str
+) -> None:
+    declared = free(WEB).replace(redirected=Endpoint("127.0.0.1", WEB.port))
+    problem = only(facts(declared).replace(platform=platform))
+    assert (problem.code, problem.severity) == ("port-redirected", "warning")
+    assert "a server answers on 127.0.0.1:8000 (`web`)" in problem.what
+    assert problem.remedies[0].command == command
 
 
 @pytest.mark.parametrize(("looked", "expected"), BROWSERS)

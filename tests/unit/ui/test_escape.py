@@ -132,6 +132,26 @@ HIDDEN = [
     "app 'PASSWORD=hunter2 and hunter2'",
     "app --password 'hunter2 and hunter2'",
     "app 'password: hunter2'",
+    "node s.js 'https://h/blob?se=1&sig=hunter2&sp=r'",
+    "node s.js 'https://h/cb?code=hunter2&state=x'",
+    "node s.js 'https://h/o?X-Amz-Signature=hunter2&X-Amz-Date=1'",
+    "node s.js 'https://h/o?a=b&x-goog-signature=hunter2'",
+    "node s.js 'https://h/a?sig=hunter2'",
+    "curl https://hooks.slack.com/services/T0000/B0000/hunter2",
+    "curl https://discord.com/api/webhooks/123/hunter2?wait=true",
+    "curl https://discordapp.com/api/v10/webhooks/123/hunter2",
+    "curl https://acme.webhook.office.com/webhookb2/x@y/IncomingWebhook/hunter2",
+    "curl https://outlook.office.com/webhook/hunter2/IncomingWebhook/z",
+    "sudo wpa -p hunter2",
+    "app --bearer hunter2",
+    "app --psk=hunter2",
+    "app --pin hunter2",
+    "app --pw hunter2",
+    "app --masterauth hunter2",
+    "app --seed-phrase 'hunter2 and hunter2'",
+    "sql --login scott/hunter2",
+    "sql --login=scott/hunter2@db",
+    "env WIFI_PSK=hunter2 PIN=hunter2 run",
 ]
 TOKENS = [
     "sk-12345678901234567890",
@@ -145,6 +165,7 @@ TOKENS = [
     "AIzaSyA1234567890abcdef",
     "eyJhbGciOi.J9abcdef.xx",
     "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "SG.abcdefghijklmnopqrstuv.0123456789-abcdefghijklmnop",
 ]
 INNOCENT = [
     "ssh -i key user@h",
@@ -167,6 +188,16 @@ INNOCENT = [
     "git clone ssh://git@h/x",
     "curl http://session:8000/",
     "app --verify-auth --port 8000",
+    "python -m http.server -p 8000",
+    "docker run -p 127.0.0.1:8000:80/tcp -p 9000-9001:90-91 -p '[::1]:80:80' img",
+    "tsc -w -p . -p tsconfig.json -p",
+    "app -p --verbose",
+    "app --exit-code=3 --code 3 --sig=TERM --pin-memory 1",
+    "node s.js 'https://h/a?encode=1&sign=2'",
+    "curl https://hooks.example.com/services/T0000",
+    "app --login bob",
+    "sk-learn-tools --port 8000",
+    "/usr/share/code/code --ping",
 ]
 
 
@@ -177,7 +208,9 @@ def test_a_secret_is_hidden_from_the_list_of_words(line: str) -> None:
     assert "***" in shown
 
 
-@pytest.mark.parametrize("word", sorted({*redaction._SECRET, *redaction._ENDINGS}))
+@pytest.mark.parametrize(
+    "word", sorted({*redaction._SECRET, *redaction._ENDINGS, *redaction._LAST})
+)
 def test_the_quick_look_lets_no_word_for_a_secret_by(word: str) -> None:
     assert redacted(["app", f"--{word}=hunter2"]) == ("app", f"--{word}=***")
 

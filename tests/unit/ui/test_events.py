@@ -60,6 +60,7 @@ NEWS: dict[str, tuple[News, ...]] = {
     "queued": (h.Queued("web", HERE, 3, 4.0),),
     "accepting": (h.Accepting("web", HERE),),
     "shared": (h.Joined("web", HERE, s.NODE),),
+    "redirected": (h.Redirected("web", HERE),),
     "bound-only": (h.BoundNotListening("web", HERE),),
     "retry": (h.PortLost("web", HERE, line="in use", next_attempt=2, attempts=3),),
     "lost": (h.PortLost("web", HERE, line="", next_attempt=0, attempts=3),),

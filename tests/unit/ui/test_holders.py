@@ -94,7 +94,9 @@ FAMILY.says(
         ),
         "a process of a container": Container("docker", "0123456789ab", engine_answer="inside"),
         "a process of a container without a name": Container("podman", engine_answer="inside"),
-        "a  containerseveral": Container("podman", engine_answer="several", names=("web", "api")),
+        "one of several containers": Container(
+            "podman", engine_answer="several", names=(("web", ""), ("api", ""))
+        ),
         "a container whose engine does not answer": Container(
             "docker", engine_answer="silent", engine_error="no\x1b permission"
         ),

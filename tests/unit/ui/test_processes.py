@@ -7,8 +7,33 @@ from devports.ui import processes
 from tests.tools.golden import Family
 from tests.unit.ui import samples as s
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from devports.core.model import Process
+
 FAMILY = Family("processes")
 IN_A_BLANK = ("/my shop/bin/python3",)
+
+
+FORWARDERS = [
+    pytest.param(s.process(5, "conmon", "/usr/bin/conmon", "-c", "ab"), "podman", id="podman's"),
+    pytest.param(s.process(5, "docker-proxy", "docker-proxy"), "docker", id="docker's"),
+]
+
+
+@pytest.mark.parametrize(("process", "engine"), FORWARDERS)
+def test_a_forwarder_is_said_to_be_one_and_no_engine_is_asked(
+    process: Process, engine: str
+) -> None:
+    """The line of its arguments is long, and names no container."""
+    many = process.replace(argv=(*process.argv, "x" * 400))
+    facts = dict(processes.process_facts(Holder(many), s.ANN))
+    assert facts["note"] == f"forwards the port for a {engine} container (`{engine} ps` lists them)"
+    assert len(facts["command"]) == 100
+
+
+def test_a_server_in_a_folder_of_dockers_is_no_forwarder() -> None:
+    assert processes.engine_text(s.process(5, "node", "node", "/srv/docker/server.js")) == ""
 
 
 def test_since_is_the_clock_of_the_reader() -> None:

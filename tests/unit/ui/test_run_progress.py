@@ -22,6 +22,7 @@ from devports.core.recovery import (
     PortOwnership,
     Queued,
     RecordFailed,
+    Redirected,
     Released,
     ServerReady,
     ServerStarted,
@@ -62,6 +63,7 @@ FAMILY.says(
         "it is busy for one": Queued("web", HERE, 1, 4.0),
         "it accepts again": Accepting("web", HERE),
         "another server beside it": Joined("web", HERE, SERVER),
+        "its clients may be redirected": Redirected("web", HERE),
         "bound and not listening": BoundNotListening("web", HERE, SERVER),
         "bound, and who was to serve has ended": BoundNotListening("web", HERE, SERVER, 43),
         "lost to somebody, with what the server said": PortLost(

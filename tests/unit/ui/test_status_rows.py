@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.core.model import HiddenSocket, HolderSearch
+from devports.core.model import HiddenSocket, Holder, HolderSearch
 from devports.records import RunEnd
 from devports.ui.status_rows import (
     Section,
@@ -180,6 +180,11 @@ def test_holders_that_are_not_all_seen_are_counted() -> None:
     holders = (s.NODE_HOLDER, s.PYTHON_HOLDER)
     finding = s.HELD.replace(holding=HolderSearch(holders, (s.HIDDEN,)))
     assert "node (+2)  4242" in shown(entries=[entry("a", finding)])
+
+
+def test_a_forwarder_is_said_to_be_one() -> None:
+    finding = s.HELD.replace(holding=HolderSearch((Holder(s.process(5, "conmon")),)))
+    assert "conmon (podman container)  5" in shown(entries=[entry("a", finding)])
 
 
 def test_the_first_second_of_a_holder_needs_no_wider_column() -> None:
