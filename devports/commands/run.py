@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from devports import exitcodes
 from devports.commands.context import (
     Context,
     Target,
@@ -35,7 +36,7 @@ from devports.core.service import (
 )
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
-from devports.errors import DevportsError
+from devports.errors import DevportsError, is_refusal, refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
@@ -114,11 +115,22 @@ def run(
                 break
             service = next(others)
             policy = policy.replace(movable_port=service.port, moves=True)
-    except DevportsError as error:
+    except (DevportsError, OSError) as problem:
+        error = as_message(problem, service.name)
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def as_message(error: DevportsError | OSError, name: str) -> DevportsError:
+    """Return an error of the machine as a message; any other one is raised: a bug."""
+    if isinstance(error, DevportsError):
+        return error
+    if not is_refusal(error):
+        raise error
+    failed = f"cannot run `{name}`"
+    return refusal(error, failed, service=name, exit_code=exitcodes.NOT_EXECUTABLE)
 
 
 def reporter(

@@ -20,7 +20,7 @@ from devports.core.verdict import (
     holding,
     sockets_of,
 )
-from devports.errors import DevportsError
+from devports.errors import DevportsError, raise_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +56,13 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
 
     Raises:
         DevportsError: the host does not resolve.
+        OSError: a limit (`errors.LIMITS`).
     """
     try:
         addresses = machine.addresses(spec.host)
     except (OSError, UnicodeError) as error:  # UnicodeError: not a host name (IDNA)
+        if isinstance(error, OSError):
+            raise_limit(error)
         raise DevportsError(
             "host-unknown",
             f"cannot resolve host `{spec.host[:80]}`",

@@ -17,6 +17,7 @@ import _socket as net
 import os
 
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
+from devports.errors import raise_limit
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, read_file
@@ -162,7 +163,8 @@ class Search:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return held
-        except OSError:
+        except OSError as error:
+            raise_limit(error)
             return None
         try:
             for name in os.listdir(descriptor):
@@ -172,7 +174,8 @@ class Search:
                     continue
                 if inode is not None:
                     held.add(inode)
-        except OSError:  # it exited
+        except OSError as error:  # it exited
+            raise_limit(error)
             return held
         finally:
             os.close(descriptor)
@@ -296,8 +299,8 @@ def _search_tree(root: str, missing: set[int]) -> Groups:
         try:
             with os.scandir(folder) as entries:
                 todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except OSError:
-            continue
+        except OSError as error:
+            raise_limit(error)
     return found
 
 
