@@ -11,7 +11,7 @@ import sys
 from errno import EPIPE
 
 from devports import __version__, exitcodes
-from devports.errors import DevportsError
+from devports.errors import DevportsError, is_refusal, refusal
 from devports.ui.console import DEFAULT_WIDTH, Console, reopen_closed_streams
 
 TYPE_CHECKING = False
@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             why = f"interrupted by signal {number} before a server was started"
             print_vscode_failure(why, screen, service=" ".join(words[1:2]))
+    except (OSError, MemoryError, ImportError) as error:
+        code = show(refused(error, words), words, screen, as_json=as_json)
     except Exception as error:  # noqa: BLE001  # the one place for bugs
         code = show(bug(error), words, screen, as_json=as_json)
     lost = output_error(screen.lost.get("stdout"))
@@ -174,8 +176,25 @@ def exit_with_signal_code() -> None:
         mask(unblock, [signal.SIGINT, *filter(None, numbers)])
 
 
+def refused(error: OSError | MemoryError | ImportError, words: Sequence[str]) -> DevportsError:
+    """Return the message for an error of the machine, and a bug report for any other one."""
+    if not is_refusal(error):
+        return bug(error)
+    code = exitcodes.NOT_EXECUTABLE if words[:1] == ["run"] else exitcodes.CANNOT_INSPECT
+    return refusal(error, exit_code=code)
+
+
 def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json: bool) -> int:
     """Show an error in the requested form and return its exit code."""
+    try:
+        _show(error, words, screen, as_json=as_json)
+    except (OSError, MemoryError, ImportError):  # a limit applies to the modules that show it, too
+        hints = [f"hint: {hint}" for hint in error.hints if isinstance(hint, str)]
+        screen.err("\n".join([f"error: {error.message}", *hints]))
+    return error.exit_code
+
+
+def _show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json: bool) -> None:
     if as_json:
         from devports.arguments import COMMANDS
 
@@ -191,7 +210,6 @@ def show(error: DevportsError, words: Sequence[str], screen: Console, *, as_json
 
             line, name = error.line, error.service
             print_vscode_failure(one_line(error), screen, service=name, line=line)
-    return error.exit_code
 
 
 def interrupted(number: int) -> DevportsError:
@@ -232,23 +250,23 @@ def bug(error: Exception) -> DevportsError:
 
 def write(error: BaseException) -> str:
     """Write the report to a new file that only this user can read; return its path."""
-    import platform
-    import tempfile
-    import traceback
-
-    from devports.ui.escape import redacted_text
-
-    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
-    text = REPORT.format(
-        devports=__version__,
-        python=f"{platform.python_implementation()} {platform.python_version()}",
-        system=platform.platform(),
-        traceback="\n".join(map(redacted_text, lines)),
-    )
     try:
+        import platform
+        import tempfile
+        import traceback
+
+        from devports.ui.escape import redacted_text
+
+        lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
+        text = REPORT.format(
+            devports=__version__,
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+            system=platform.platform(),
+            traceback="\n".join(map(redacted_text, lines)),
+        )
         descriptor, path = tempfile.mkstemp(prefix="devports-report-", suffix=".md")
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-    except OSError:
+    except (OSError, ImportError):
         return "(could not be written)"
     return path

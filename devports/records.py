@@ -474,11 +474,10 @@ def write_private(path: str, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    beside = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
-    with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
-        file.write(text)
-    os.replace(beside, path)
+    from devports.system.files import Place, replace_whole  # for a run
+
+    folder, name = os.path.split(path)
+    replace_whole(Place(folder), name, text, created=0o600, synced=False)
 
 
 class RunStatus(Frozen):

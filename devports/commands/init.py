@@ -12,8 +12,8 @@ from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
 from devports.detect.toml_writer import document
-from devports.errors import DevportsError
-from devports.system.files import write_new
+from devports.errors import DevportsError, limit_hints
+from devports.system.files import Place, write_new
 from devports.system.project import scan
 
 TYPE_CHECKING = False
@@ -129,6 +129,7 @@ def refuse_if_there(path: str, cwd: str) -> None:
     """
     from devports.config.load import find
 
+    Place(os.path.dirname(path)).clear()  # a killed `init` may have linked its draft already
     there = path if os.path.lexists(path) else find(cwd) if cwd else None
     if there is not None:
         raise exists(there)
@@ -151,6 +152,7 @@ def write(plan: Plan) -> None:
         raise DevportsError(
             "config-unwritable",
             f"cannot write `{plan.shown}`: {str(error.strerror).lower()}",
+            hints=limit_hints(error),
             exit_code=exitcodes.NO,
         ) from None
 

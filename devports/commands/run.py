@@ -38,7 +38,7 @@ from devports.core.service import (
 )
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
-from devports.errors import DevportsError
+from devports.errors import DevportsError, is_refusal, refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.records import log_head
 from devports.run.background import enter_background, log_of_process
@@ -127,7 +127,8 @@ def run(
                 break
             service = next(others)
             policy = policy.replace(movable_port=service.port, moves=True)
-    except DevportsError as error:
+    except (DevportsError, OSError) as problem:
+        error = as_message(problem, service.name)
         context.print_error(error)
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
         if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
@@ -145,6 +146,16 @@ def ports_of_others(context: Context, config: Config) -> frozenset[int]:
         return AssignedPorts(context.records().path).ports_of_others(config.root)
     except DevportsError:
         return frozenset()
+
+
+def as_message(error: DevportsError | OSError, name: str) -> DevportsError:
+    """Return an error of the machine as a message; any other one is raised: a bug."""
+    if isinstance(error, DevportsError):
+        return error
+    if not is_refusal(error):
+        raise error
+    failed = f"cannot run `{name}`"
+    return refusal(error, failed, service=name, exit_code=exitcodes.NOT_EXECUTABLE)
 
 
 def reporter(

@@ -16,7 +16,7 @@ from devports.config.keys import VARIABLE
 from devports.config.report import Place, Span, place, tokens, visible
 from devports.core.text import native, quote
 from devports.core.value import Frozen
-from devports.errors import DevportsError
+from devports.errors import DevportsError, raise_limit
 from devports.system.user import sudo_caller
 
 TYPE_CHECKING = False
@@ -266,6 +266,7 @@ def _read(
     except FileNotFoundError:
         raise DevportsError(f"{kind}-missing", f"`{shown}` does not exist") from None
     except OSError as error:
+        raise_limit(error)
         raise _unreadable(kind, shown, str(error.strerror).lower()) from None
     if len(raw) > limit:
         raise _unreadable(kind, shown, f"it is larger than {limit // 1024} KiB")

@@ -28,6 +28,7 @@ from devports.core.stop_plan import (
 )
 from devports.core.value import Frozen
 from devports.core.verdict import Held, all_bindable, local_ends
+from devports.errors import is_refusal, refusal
 from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
 from devports.freeing.consent import (
     code_of,
@@ -99,16 +100,25 @@ class Proof(Frozen):
 def stop_targets(
     tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest
 ) -> FreeResult | None:
-    """Stop the targets of a confirmed plan; None if the holders changed: ask again."""
+    """Stop the targets of a confirmed plan; None if the holders changed: ask again.
+
+    Raises:
+        DevportsError: the machine refused a step; its facts are what was signalled before.
+    """
     with contextlib.ExitStack() as stack:
         ending = [target for target in plan if not is_container(target)]
         watch = RespawnWatcher(tools, ending)
         pinned = PinnedProcesses(tools.machine, stack)
-        pinned.pin((*process_keys(ending), *(parent.key for parent in watch.supervisors)))
-        proof = prove(tools, plan, job)
-        if proof is None:
-            return None
-        return StopOperation(watch, plan, job, pinned, proof).carry_out()
+        try:
+            pinned.pin((*process_keys(ending), *(parent.key for parent in watch.supervisors)))
+            if (proof := prove(tools, plan, job)) is None:
+                return None
+            return StopOperation(watch, plan, job, pinned, proof).carry_out()
+        except OSError as error:
+            if not is_refusal(error):
+                raise
+            done = pinned.report(processes_of(plan))
+            raise refusal(error, "cannot free the port", facts=done) from error
 
 
 def prove(tools: FreeServices, plan: Sequence[StopTarget], job: FreeRequest) -> Proof | None:
@@ -174,6 +184,15 @@ class PinnedProcesses:
     def living(self, keys: Iterable[ProcessKey]) -> list[ProcessHandle]:
         """Return the pins of the living processes."""
         return [self.pins[key] for key in keys if key in self.pins and not self.pins[key].exited]
+
+    def report(self, processes: Iterable[Process]) -> tuple[str, ...]:
+        """Return what was sent to each process and whether it runs, which no limit prevents."""
+        names = {process.key: f"`{program(process)}` (pid {process.pid})" for process in processes}
+        return tuple(
+            f"{names.get(key, f'pid {key.pid}')}: sent {', '.join(sent)}; "
+            f"{'it is still running' if self.living((key,)) else 'it has exited'}"
+            for key, sent in self.sent.items()
+        ) or ("no signal was sent",)
 
     def wait_for_exit(self, keys: Sequence[ProcessKey], seconds: float) -> bool:
         deadline = clock.Deadline(seconds)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _socket as net
 import contextlib
 import os
+import re
 import select
 from binascii import crc32
 from struct import pack
@@ -30,6 +31,7 @@ from devports.core.handoff import (
     variable,
 )
 from devports.system import clock
+from devports.system.files import Place, claimed, replace_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ FIFO_SIZE = 65536
 REQUEST_TIMEOUT = 2.0
 TOKEN_BYTES = 16
 TMP = "/tmp"  # noqa: S108  # each folder there has a random name
+FOLDER, NAMES = re.compile("devports-[0-9a-f]{16}"), ("ask", "tell")
+"""The name of such a folder, and of the socket and the FIFO in it."""
 MAX_FOLDER = 80
 """In bytes: with the names below it, a path of unix(7) is limited to 108 bytes, on macOS to 104."""
 
@@ -100,11 +104,10 @@ class HookServer:
         self._ports, self._answer = ports, answer
         self._token = os.urandom(TOKEN_BYTES).hex()
         self._connections: dict[int, HookConnection] = {}
-        self._folder = private_folder()
-        self._path = os.path.join(self._folder, "ask")
-        self._fifo = os.path.join(self._folder, "tell")
-        self._told, self._part = -1, b""
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
+        self._folder, self._lock = private_folder()
+        self._path, self._fifo = (os.path.join(self._folder, name) for name in NAMES)
+        self._told, self._part = -1, b""
         self._socket.setblocking(False)
         self.quiet = False
         """Whether reports do not wake the loop, as each fork of a ready server would."""
@@ -215,16 +218,16 @@ class HookServer:
         if self._told >= 0:
             os.close(self._told)
             self._told = -1
-        for path in (self._path, self._fifo):
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        with contextlib.suppress(OSError):
-            os.rmdir(self._folder)
+        _remove(self._folder)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
-def private_folder() -> str:
+def private_folder() -> tuple[str, int]:
     """Create a folder with an unguessable name, for this user only, below $TMPDIR or /tmp.
 
+    Returns its path and a descriptor that keeps it locked; those of killed runs are removed.
     `tempfile` would load random and hashlib before each start.
 
     Raises:
@@ -233,9 +236,28 @@ def private_folder() -> str:
     parent = os.path.abspath(os.environ.get("TMPDIR") or TMP)
     if len(os.fsencode(parent)) > MAX_FOLDER:
         parent = TMP
-    path = os.path.join(parent, f"devports-{os.urandom(8).hex()}")
-    os.mkdir(path, 0o700)
-    return path
+    place = Place(parent)
+    place.clear(FOLDER, lambda name: _remove(place.at(name)))
+    while True:
+        path = place.at(f"devports-{os.urandom(8).hex()}")
+        os.mkdir(path, 0o700)
+        try:
+            opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            _remove(path)
+            raise
+        if claimed(opened):
+            return path, opened
+        os.close(opened)
+
+
+def _remove(folder: str) -> None:
+    """Remove a private folder with what may be in it."""
+    for name in NAMES:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, name))
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def node_module(state: str) -> str:
@@ -254,10 +276,7 @@ def node_module(state: str) -> str:
     path = os.path.join(folder, f"node-{crc32(text):08x}.cjs")
     if not _holds(path, text):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        fresh = f"{path}.{os.getpid()}"
-        with open(fresh, "wb") as file:
-            file.write(text)
-        os.replace(fresh, path)
+        replace_whole(Place(folder), os.path.basename(path), text, synced=False)
     return path
 
 

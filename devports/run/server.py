@@ -13,13 +13,14 @@ import os
 import select
 import signal
 import subprocess
+from errno import EAGAIN
 
 from devports import exitcodes
 from devports.core.command_line import program
 from devports.core.handoff import BIND_NOTHING, loads_hook
 from devports.core.model import ProcessKey
 from devports.core.recovery import DetachedProcess, KillingServer, StoppingServer
-from devports.errors import DevportsError
+from devports.errors import LIMITS, DevportsError
 from devports.run.output import Relay
 from devports.run.terminal import make_controlling
 from devports.system import clock, programs
@@ -173,11 +174,15 @@ class Server:
         self.signal_tree(signal.SIGCONT)
 
     def _reap(self) -> None:
-        """Reap adopted orphans, never the server: Popen does that itself."""
-        for pid in self._machine.children(os.getpid()):
-            if pid != self.process.pid and self._family.has_child(pid):
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
+        """Reap adopted orphans, never the server: Popen does that itself.
+
+        What a limit prevents is done at the next exit of a child.
+        """
+        with contextlib.suppress(OSError):
+            for pid in self._machine.children(os.getpid()):
+                if pid != self.process.pid and self._family.has_child(pid):
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(pid, os.WNOHANG)
 
     def signal_tree(self, number: int, more: Sequence[ProcessKey] = ()) -> None:
         """Signal the tree and `more`, parents first, each through a handle."""
@@ -285,6 +290,7 @@ def spawn(
 
     Raises:
         DevportsError: as `programs.refuse_unstartable`.
+        OSError: a limit of this process or machine.
     """
     stdin, stdout, stderr = relay.child_ends
     inner = stdin is not None
@@ -302,6 +308,8 @@ def spawn(
             preexec_fn=make_controlling if inner else None,  # noqa: PLW1509  # no threads here
         )
     except OSError as error:
+        if error.errno in (*LIMITS, EAGAIN):
+            raise
         programs.refuse_unstartable(argv, cwd, env)
         raise programs.not_executable(argv[0], cwd, error.strerror or str(error)) from error
     finally:

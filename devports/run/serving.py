@@ -10,7 +10,7 @@ import contextlib
 
 from devports.core.serving import Inspection, begin, step, with_connection
 from devports.core.verdict import covers
-from devports.errors import DevportsError
+from devports.errors import LIMITS, DevportsError
 from devports.run.readiness import open_probe
 from devports.system import clock
 
@@ -73,7 +73,14 @@ class ServingWatcher:
         if exited is None and self.left != 0:
             return None
         before = clock.cpu()
-        self._known, news = step(self._known, self._seen(clock.monotonic(), exited))
+        try:
+            seen = self._seen(clock.monotonic(), exited)
+        except OSError as error:
+            if error.errno not in LIMITS:
+                raise
+            self._due = clock.Deadline(self._known.pause)  # what was not seen may be there
+            return None
+        self._known, news = step(self._known, seen)
         self._probe()
         rest = IDLE * (clock.cpu() - before) if self._known.doubt is None else 0
         self._due = clock.Deadline(max(self._known.pause, rest))

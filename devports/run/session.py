@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from errno import EMFILE
 
 from devports import exitcodes
 from devports.core.recovery import (
@@ -40,7 +39,7 @@ from devports.core.recovery import (
 from devports.core.start_outcome import BY_SIGNAL
 from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
-from devports.errors import DevportsError
+from devports.errors import DevportsError, refusal
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
 from devports.run.reservation import PortTakenError, Reservations, StartMemory
@@ -136,7 +135,7 @@ class Session:
             DevportsError: the command cannot be started at all, or the server cannot be stopped.
         """
         with contextlib.ExitStack() as stack:
-            stack.callback(self.guard.dismiss)
+            stack.push(self.guard)
             stack.enter_context(self.interrupts)
             stack.callback(self._record_end)
             stack.callback(self.handoff.close)
@@ -271,12 +270,10 @@ class Session:
         except PortTakenError:
             return PortTaken()
         except OSError as error:
-            raise DevportsError(
-                "not-started",
-                f"cannot start `{self.service.name}`: {error.strerror}",
-                hints=("raise the limit of open files: `ulimit -n 1024`",)
-                if error.errno == EMFILE
-                else (),
+            raise refusal(
+                error,
+                f"cannot start `{self.service.name}`",
+                code="not-started",
                 service=self.service.name,
                 exit_code=exitcodes.NOT_EXECUTABLE,
             ) from error
@@ -288,6 +285,7 @@ class Session:
 
     def _spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         assert self.startup is not None  # noqa: S101  # made just before
+        self.guard.expect()
         self.server = Server(
             argv,
             env,
@@ -380,8 +378,10 @@ class Session:
     def _mark(self, state: RunState, *, stalled: bool = False) -> None:
         """Write the state, and the server that would be orphaned by a SIGKILL, into the record."""
         self._marked = state
-        server = self.server and self.machine.key(self.server.process.pid)
-        self.records.mark(self.launch.record.replace(state=state, server=server, stalled=stalled))
+        with contextlib.suppress(OSError):  # no reason to stop
+            server = self.server and self.machine.key(self.server.process.pid)
+            now = self.launch.record.replace(state=state, server=server, stalled=stalled)
+            self.records.mark(now)
 
     def tell(self, happening: RunEvent) -> None:
         """Report an event on a line of its own: editors match it at the start of a line."""

@@ -18,24 +18,39 @@ from devports import exitcodes
 from devports.core.model import HolderSearch, ProcessKey
 from devports.core.recovery import MARK
 from devports.core.value import Frozen
-from devports.errors import DevportsError
+from devports.errors import refusal
 from devports.freeing.bindable import sockets_on
 from devports.run.server import session_of
 from devports.run.terminal import prompt_modes, raw_modes
 from devports.system import clock
-from devports.system.signals import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Self
+
     from devports.core.model import Endpoint
+    from devports.errors import DevportsError
     from devports.run.terminal import Terminal
-    from devports.system import Machine
+    from devports.system import Machine, ProcessHandle
 
 SHUTDOWN_MESSAGE = b"bye\n"
-STEP = 0.05
+STARTING_MESSAGE = b"starting\n"
 KILL_WAIT = 2.0
-EXEC_TIMEOUT = 0.5
-"""Seconds that a start may take from fork(2) to execve(2)."""
+SEARCHES = 5
+"""Searches of the machine for processes of the server, before and again after SIGKILL.
+
+Between them the exit of those found is awaited through their handles: the end of the watchdog does
+not depend on how many processes the machine has, and how long they take to search.
+"""
+STEP = 0.02
+"""Seconds between two searches, where one has found nothing or failed."""
+EXEC_LOOKS = 25
+"""How often a start that was just made is looked for.
+
+Until its execve(2) a start keeps the pipe open, so only its environment can still be missing.
+"""
 MAX_MESSAGE = 4096
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 
@@ -50,9 +65,20 @@ class Watchdog:
         """Set the server to stop if devports is killed, instead of the previous one."""
         self._send(b"%d %d\n" % (server.pid, server.start))
 
-    def dismiss(self) -> None:
-        """Send the shutdown message: devports exits after its own clean-up."""
-        self._send(SHUTDOWN_MESSAGE)
+    def expect(self) -> None:
+        """Announce a start: devports may be killed before it can tell which process that is."""
+        self._send(STARTING_MESSAGE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Dismiss the watchdog, unless the machine refused a step of the clean-up.
+
+        Then the server may be running, and the watchdog stops it: it has few files open.
+        """
+        if not isinstance(error, OSError):
+            self._send(SHUTDOWN_MESSAGE)
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
@@ -100,6 +126,7 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
         return Watchdog(write_end)
     number = 0
     try:
+        os.close(write_end)
         os.setsid()
         if os.fork() == 0:
             _watch(config, read_end)
@@ -111,13 +138,8 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
 
 def _start_error(error: OSError) -> DevportsError:
     """Return the error: the server would get no process either."""
-    few = "raise the process limit (`ulimit -u`) or stop some processes"
-    return DevportsError(
-        "not-started",
-        f"cannot start the watchdog process: {error.strerror}",
-        hints=(few,) if error.errno == EAGAIN else (),
-        exit_code=exitcodes.NOT_EXECUTABLE,
-    )
+    failed = "cannot start the watchdog process"
+    return refusal(error, failed, code="not-started", exit_code=exitcodes.NOT_EXECUTABLE)
 
 
 def _watch(config: WatchdogConfig, pipe: int) -> None:
@@ -126,15 +148,21 @@ def _watch(config: WatchdogConfig, pipe: int) -> None:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
-    screen = -1 if config.terminal is None else os.dup(config.terminal.descriptor)
-    _close_all_but(pipe, screen)
-    server, farewell = _listen(pipe)
-    if farewell:
+    screen = -1
+    with contextlib.suppress(OSError):  # a watchdog with too much open is better than none
+        _close_all_but(pipe)
+        screen = -1 if config.terminal is None else os.dup(config.terminal.descriptor)
+        _silence()
+    last = _last_line(pipe)
+    os.close(pipe)
+    if last == SHUTDOWN_MESSAGE:
         return
     if config.terminal is not None:
         _restore(config.terminal, screen)
-    if server is None:
+    if last == STARTING_MESSAGE:
         server = unreported_server(config)
+    else:
+        server = ProcessKey(*map(int, last.split())) if last else None
     if server is not None:
         _stop(config, server)
 
@@ -146,45 +174,79 @@ def _restore(terminal: Terminal, screen: int) -> None:
             termios.tcsetattr(screen, termios.TCSANOW, terminal.modes)
 
 
-def _close_all_but(*kept: int) -> None:
+def _close_all_but(kept: int) -> None:
     """Close inherited descriptors: a pipe or socket kept open here would outlive its owner."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
     for name in os.listdir("/dev/fd"):
-        if int(name) > 2 and int(name) not in kept:  # noqa: PLR2004  # stderr
+        if int(name) > 2 and int(name) != kept:  # noqa: PLR2004  # stderr
             with contextlib.suppress(OSError):  # the one that listed them
                 os.close(int(name))
 
 
-def _listen(pipe: int) -> tuple[ProcessKey | None, bool]:
-    """Return the last server named, and whether the shutdown message came."""
+def _silence() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.close(null)
+
+
+def _last_line(pipe: int) -> bytes:
+    """Return the last message of devports, empty if there is none."""
     news = b""
     while part := os.read(pipe, MAX_MESSAGE):
         news = (news + part)[-MAX_MESSAGE:]
-    lines = news.split(b"\n")[:-1]
-    if lines and lines[-1] + b"\n" == SHUTDOWN_MESSAGE:
-        return None, True
-    words = lines[-1].split() if lines else []
-    return (ProcessKey(int(words[0]), int(words[1])) if words else None), False
+    return b"".join(news.splitlines(keepends=True)[-1:])
 
 
 def _stop(config: WatchdogConfig, server: ProcessKey) -> None:
     """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
-    _signal(config, server, config.stop_signal)
-    _signal(config, server, signal.SIGCONT)  # a stopped process cannot handle a signal
-    deadline = clock.Deadline(config.stop_timeout)
-    while remaining(config, server) and not deadline.passed:
-        clock.pause(STEP)
-    last = clock.Deadline(KILL_WAIT)
-    while remaining(config, server) and not last.passed:
-        _signal(config, server, signal.SIGKILL)
-        clock.pause(STEP)
+    asked = (config.stop_signal, signal.SIGCONT)  # a stopped process cannot handle a signal
+    if not _has_ended(config, server, asked, config.stop_timeout):
+        _has_ended(config, server, (signal.SIGKILL,), KILL_WAIT)
 
 
-def _signal(config: WatchdogConfig, server: ProcessKey, number: int) -> None:
-    for key in remaining(config, server):
-        send(config.machine, key, number)
+def _has_ended(
+    config: WatchdogConfig, server: ProcessKey, numbers: tuple[int, ...], seconds: float
+) -> bool:
+    """Signal the processes of the server; return whether all of them exit within `seconds`.
+
+    Those that it starts meanwhile, to clean up for example, are signalled only if killed.
+    """
+    deadline = clock.Deadline(seconds)
+    for _ in range(SEARCHES):
+        try:
+            with contextlib.ExitStack() as stack:
+                pins = _pinned(config, remaining(config, server), stack)
+                if not pins:
+                    return True
+                for number in numbers:
+                    for pin in pins:
+                        pin.send(number)
+                numbers = numbers if signal.SIGKILL in numbers else ()
+                while (living := [pin for pin in pins if not pin.exited]) and not deadline.passed:
+                    config.machine.wait_for_exit(living, deadline.left)
+        except OSError:  # a limit of the machine: search again
+            clock.pause(STEP)
+        if deadline.passed:
+            break
+    return False
+
+
+def _pinned(
+    config: WatchdogConfig, keys: Iterable[ProcessKey], stack: contextlib.ExitStack
+) -> list[ProcessHandle]:
+    """Return handles of processes, closed with `stack`: as many as the limit of open files has."""
+    pins: list[ProcessHandle] = []
+    for key in keys:
+        try:
+            pin = config.machine.pin(key)
+        except OSError:
+            if not pins:
+                raise
+            break
+        if pin is not None:
+            stack.callback(pin.close)
+            pins.append(pin)
+    return pins
 
 
 def remaining(config: WatchdogConfig, server: ProcessKey) -> list[ProcessKey]:
@@ -216,10 +278,14 @@ def _marked_holders(config: WatchdogConfig) -> list[int]:
 def unreported_server(config: WatchdogConfig) -> ProcessKey | None:
     """Return a server whose start was not reported because devports was killed just then.
 
-    It has the mark; for a moment it may still be between fork(2) and execve(2).
+    It has the mark in its environment.
     """
-    deadline = clock.Deadline(EXEC_TIMEOUT)
-    while not (pids := config.machine.processes_with_mark(config.mark)) and not deadline.passed:
-        clock.pause(0.02)
-    keys = [key for pid in pids if (key := config.machine.key(pid)) is not None]
-    return min(keys, key=lambda key: (key.start, key.pid), default=None)
+    for look in range(EXEC_LOOKS):
+        with contextlib.suppress(OSError):  # a limit
+            pids = config.machine.processes_with_mark(config.mark)
+            keys = [key for pid in pids if (key := config.machine.key(pid)) is not None]
+            if keys:
+                return min(keys, key=lambda key: (key.start, key.pid))
+        if look + 1 < EXEC_LOOKS:
+            clock.pause(STEP)
+    return None

@@ -19,6 +19,7 @@ from os import fstat
 
 from devports.core.model import LOOPBACK, Endpoint
 from devports.core.verdict import plain_address
+from devports.errors import raise_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -290,10 +291,15 @@ def addresses(host: str) -> tuple[str, ...]:
 
 
 def has_ipv6() -> bool:
-    """Return whether this kernel supports IPv6 sockets."""
+    """Return whether this kernel supports IPv6 sockets.
+
+    Raises:
+        OSError: a limit (`errors.LIMITS`).
+    """
     try:
         net.socket(net.AF_INET6, net.SOCK_STREAM, 0).close()
-    except OSError:
+    except OSError as error:
+        raise_limit(error)
         return False
     return True
 

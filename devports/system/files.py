@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from errno import EAGAIN, ELOOP, ENOTDIR
 
 from devports.core.text import native
 from devports.core.value import Frozen
-from devports.errors import DevportsError
+from devports.errors import DevportsError, limit_hints
 from devports.exitcodes import NO, PERMISSION
-from devports.system import clock
+from devports.system import WINDOWS, clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import BinaryIO
 
 
 MAX_BYTES = 1024 * 1024
@@ -78,28 +78,12 @@ class Folder(Frozen):
             raise self._refused(
                 name, "it changed while devports worked on it; run the command again"
             )
-        fresh = f".{name}.{os.urandom(4).hex()}.tmp"
         try:
-            self._write(fresh, after, self._mode(name))
-            os.replace(
-                self._at(fresh),
-                self._at(name),
-                src_dir_fd=self.descriptor,
-                dst_dir_fd=self.descriptor,
-            )
+            replace_whole(self._place, name, after, mode=self._mode(name))
             if self.descriptor is not None:
                 os.fsync(self.descriptor)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(self._at(fresh), dir_fd=self.descriptor)
             raise self._failed(name, "written", error) from None
-
-    def _write(self, name: str, text: str, mode: int | None) -> None:
-        opened = os.open(self._at(name), CREATING, 0o666, dir_fd=self.descriptor)
-        with open(opened, "wb") as file:
-            if mode is not None and hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), mode)
-            _write_out(file, text)
 
     def _mode(self, name: str) -> int | None:
         """Return the permissions of an existing file; None for a new one: the umask decides."""
@@ -108,8 +92,12 @@ class Folder(Frozen):
         except FileNotFoundError:
             return None
 
+    @property
+    def _place(self) -> Place:
+        return Place(self.path if self.descriptor is None else self.descriptor)
+
     def _at(self, name: str) -> str:
-        return name if self.descriptor is not None else os.path.join(self.path, name)
+        return self._place.at(name)
 
     def _refused(self, name: str, why: str) -> DevportsError:
         return DevportsError("editor-file-unusable", f"left `{self.shown}/{name}` unchanged: {why}")
@@ -121,8 +109,8 @@ class Folder(Frozen):
 def _unusable(shown: str, done: str, error: OSError) -> DevportsError:
     code = PERMISSION if isinstance(error, PermissionError) else NO
     why = str(error.strerror).lower()
-    message = f"`{shown}` cannot be {done}: {why}"
-    return DevportsError("editor-file-unusable", message, exit_code=code)
+    message, hints = f"`{shown}` cannot be {done}: {why}", limit_hints(error)
+    return DevportsError("editor-file-unusable", message, hints=hints, exit_code=code)
 
 
 @contextlib.contextmanager
@@ -213,13 +201,15 @@ def remove_write_permission(path: str) -> None:
 
 MODE = 0o644
 """Before the umask. A file that decides which commands run must not be writable by other users."""
+DRAFT = re.compile(r"\..+\.devports-[0-9a-f]{16}")
+"""The name of a file that devports is writing; it gets its own name when it is complete."""
 
 
-def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.link) -> None:
+def write_new(path: str, text: str, *, link: Callable[..., None] = os.link) -> None:
     """Write `text` to a new file, visible only when complete; nothing is overwritten.
 
-    It is written under a temporary name and then linked to its own by link(2), which fails if that
-    name exists, even as a dangling link. Without hard links the file is empty for a moment.
+    The draft is linked to its own name by link(2), which fails if that name exists, even as a
+    dangling link. Without hard links the file is empty for a moment.
 
     Args:
         path: of the file.
@@ -230,33 +220,123 @@ def write_new(path: str, text: str, *, link: Callable[[str, str], None] = os.lin
         FileExistsError: a file of that name exists.
         OSError: it cannot be written.
     """
-    draft = f"{path}.{os.getpid()}.new"
-    _write(draft, text)
-    try:
+    folder, name = os.path.split(path)
+    with _drafted(Place(folder or os.curdir), name, text, created=MODE) as draft:
         _give_name(draft, path, link)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)
 
 
-def _write(path: str, text: str) -> None:
+def replace_whole(
+    place: Place,
+    name: str,
+    text: str | bytes,
+    *,
+    mode: int | None = None,
+    created: int = 0o666,
+    synced: bool = True,
+) -> None:
+    """Write a file and rename it to `name`: readers see the old file or the new one.
+
+    Args:
+        place: its folder.
+        name: of the file.
+        text: its whole content.
+        mode: its permissions; None: `created` without the umask.
+        created: see `mode`.
+        synced: whether it has to survive a failure of the machine too.
+
+    Raises:
+        OSError: it cannot be written; the old file is unchanged.
+    """
+    with _drafted(place, name, text, created=created, mode=mode, synced=synced) as draft:
+        os.replace(draft, place.at(name), src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
+
+
+class Place:
+    """A folder, by its path or by a descriptor: what system calls need for a name in it."""
+
+    def __init__(self, folder: int | str) -> None:
+        self.folder = folder
+        self.descriptor = folder if isinstance(folder, int) else None
+
+    def at(self, name: str) -> str:
+        return name if isinstance(self.folder, int) else os.path.join(self.folder, name)
+
+    def remove(self, name: str) -> None:
+        os.unlink(self.at(name), dir_fd=self.descriptor)
+
+    def clear(
+        self, pattern: re.Pattern[str] = DRAFT, remove: Callable[[str], None] | None = None
+    ) -> None:
+        """Remove what a process of this user was using temporarily when it was killed.
+
+        The process that makes a temporary file or folder keeps it locked, and the kernel releases
+        the lock when that process exits: what is not locked belongs to none. Windows has no such
+        locks, and nothing is removed there.
+        """
+        with contextlib.suppress(OSError):
+            for name in filter(pattern.fullmatch, os.listdir(self.folder)):
+                with contextlib.suppress(OSError), self._locked_if_dead(name) as dead:
+                    if dead:
+                        (remove or self.remove)(name)
+
+    @contextlib.contextmanager
+    def _locked_if_dead(self, name: str) -> Iterator[bool]:
+        flags = os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
+        opened = os.open(self.at(name), flags, dir_fd=self.descriptor)
+        try:
+            own = not WINDOWS and os.fstat(opened).st_uid == os.geteuid()
+            yield own and try_lock(opened)
+        finally:
+            os.close(opened)
+
+
+def claimed(opened: int) -> bool:
+    """Lock a new temporary file or folder; return whether it was not removed just before that."""
     try:
-        with open(os.open(path, CREATING, MODE), "wb") as file:
-            _write_out(file, text)
-    except BaseException as error:
-        if not isinstance(error, FileExistsError):  # another program's file: not to be removed
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        raise
+        return WINDOWS or (try_lock(opened) and os.fstat(opened).st_nlink > 0)
+    except OSError:
+        return True  # a file system without locks: nothing is removed there
 
 
-def _write_out(file: BinaryIO, text: str) -> None:
-    file.write(text.encode("utf-8", "surrogateescape"))
-    file.flush()
-    os.fsync(file.fileno())
+@contextlib.contextmanager
+def _drafted(
+    place: Place,
+    name: str,
+    text: str | bytes,
+    *,
+    created: int,
+    mode: int | None = None,
+    synced: bool = True,
+) -> Iterator[str]:
+    """Yield the path of a complete draft of a file, which is removed at the end of the block."""
+    place.clear()
+    draft, opened = _new_draft(place, name, created)
+    try:
+        with open(opened, "wb", closefd=WINDOWS) as file:  # which renames no open file
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(opened, mode)
+            file.write(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+            file.flush()
+            if synced:
+                os.fsync(opened)
+        yield place.at(draft)
+    finally:
+        with contextlib.suppress(OSError):  # renamed
+            place.remove(draft)
+        if not WINDOWS:
+            os.close(opened)
 
 
-def _give_name(draft: str, path: str, link: Callable[[str, str], None]) -> None:
+def _new_draft(place: Place, name: str, mode: int) -> tuple[str, int]:
+    while True:
+        draft = f".{name}.devports-{os.urandom(8).hex()}"
+        opened = os.open(place.at(draft), CREATING, mode, dir_fd=place.descriptor)
+        if claimed(opened):
+            return draft, opened
+        os.close(opened)
+
+
+def _give_name(draft: str, path: str, link: Callable[..., None]) -> None:
     try:
         link(draft, path)
     except FileExistsError:

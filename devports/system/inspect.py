@@ -22,7 +22,7 @@ from devports.core.verdict import (
     is_bindable,
     sockets_of,
 )
-from devports.errors import DevportsError
+from devports.errors import DevportsError, raise_limit
 from devports.system import untrusted
 
 TYPE_CHECKING = False
@@ -59,10 +59,13 @@ def endpoints_of(machine: Machine, spec: PortSpec) -> tuple[Endpoint, ...]:
 
     Raises:
         DevportsError: the host does not resolve.
+        OSError: a limit (`errors.LIMITS`).
     """
     try:
         addresses = machine.addresses(spec.host)
     except (OSError, UnicodeError) as error:  # UnicodeError: not a host name (IDNA)
+        if isinstance(error, OSError):
+            raise_limit(error)
         raise DevportsError(
             "host-unknown",
             f"cannot resolve host `{spec.host[:80]}`",

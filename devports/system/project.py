@@ -13,6 +13,7 @@ import stat
 from itertools import islice
 
 from devports.core.value import Frozen
+from devports.errors import raise_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
                         files.append(mark)  # that it exists, without its content
                     elif _is_scanned(entry.name):
                         folders.append(path)
-    except OSError:  # removed, or not permitted
-        pass
+    except OSError as error:  # removed, or not permitted
+        raise_limit(error)
     return files, folders
 
 
@@ -124,7 +125,10 @@ def _read(path: str, most: int, flags: int = 0) -> bytes | None:
     try:
         with open(os.open(path, READING | flags), "rb") as file:
             return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-    except (OSError, ValueError):  # ValueError: a zero byte in the path
+    except OSError as error:
+        raise_limit(error)
+        return None
+    except ValueError:  # a zero byte in the path
         return None
 
 

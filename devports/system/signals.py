@@ -14,7 +14,7 @@ import sys
 from errno import EPERM, ESRCH
 
 from devports import exitcodes
-from devports.errors import DevportsError
+from devports.errors import DevportsError, raise_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,19 +54,26 @@ def pin_verified(
 
     Raises:
         DevportsError: the process exists, but no handle can be opened, so it must not be signalled.
+        OSError: a limit (`errors.LIMITS`).
     """
     try:
         handle = take(key)
     except OSError as error:
         if is_gone(error):
             return None
+        raise_limit(error)
         raise DevportsError(
             "no-pin",
             f"cannot open a handle to process {key.pid}: {error.strerror}",
             note=note,
             exit_code=exitcodes.CANNOT_INSPECT,
         ) from error
-    if key_of(key.pid) != key:
+    try:
+        same = key_of(key.pid) == key
+    except OSError:
+        handle.close()
+        raise
+    if not same:
         handle.close()
         return None
     return handle
@@ -97,9 +104,11 @@ def sent(signal: Callable[[], object]) -> Sent:
 def send(machine: Machine, key: ProcessKey, *numbers: int) -> None:
     """Signal a process through a handle, if it still exists."""
     if (pin := machine.pin(key)) is not None:
-        for number in numbers:
-            pin.send(number)
-        pin.close()
+        try:
+            for number in numbers:
+                pin.send(number)
+        finally:
+            pin.close()
 
 
 def readable(descriptors: Iterable[int], seconds: float) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import pathlib
 import re
 import sys
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from devports import exitcodes  # noqa: E402  # found by the line above
 from devports.config import keys  # noqa: E402
 from devports.core.value import unreachable  # noqa: E402
+from devports.errors import refusal  # noqa: E402
 from tests.tools import schemas  # noqa: E402
 
 if TYPE_CHECKING:
@@ -149,20 +151,38 @@ def findings() -> str:
     return table("| code | severity | text | why it matters |", sorted(rows))
 
 
+REFUSED, REFUSED_CODE = (
+    inspect.signature(refusal).parameters[name].default for name in ("what", "exit_code")
+)
+
+
 def raised() -> dict[str, tuple[set[str], list[str]]]:
     """Return every error that the source raises by a name of its own: exit codes and texts."""
     found: dict[str, tuple[set[str], list[str]]] = {}
     for path in sorted((ROOT / "devports").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) == "DevportsError":
-                for name in _codes(node.args[0]):
+            if isinstance(node, ast.Call) and _name(node.func) in ("DevportsError", "refusal"):
+                code, said = _parts(node)
+                for name in _codes(code):
                     exits, texts = found.setdefault(name, (set(), []))
                     exits |= _exits(node, tree)
-                    text = _text(node.args[1])
+                    text = _text(said)
                     if text not in texts and (re.search("[a-z]", text) or not texts):
                         texts.append(text)
     return found
+
+
+def _parts(node: ast.Call) -> tuple[ast.expr, ast.expr]:
+    """Return code and text of an error; those of a refusal by the machine have defaults."""
+    if _name(node.func) == "DevportsError":
+        return node.args[0], node.args[1]
+    given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+    what = node.args[1] if len(node.args) > 1 else ast.Constant(REFUSED)
+    return (
+        given[0] if given else ast.Constant("system-refused"),
+        ast.JoinedStr([what, ast.Constant(": ...")]),
+    )
 
 
 def _name(node: ast.AST) -> str:
@@ -188,7 +208,8 @@ def _exits(node: ast.Call, tree: ast.Module) -> set[str]:
     """Return the exit codes of an error, by their numbers."""
     given = [keyword.value for keyword in node.keywords if keyword.arg == "exit_code"]
     if not given:
-        return {str(exitcodes.USAGE)}
+        default = exitcodes.USAGE if _name(node.func) == "DevportsError" else REFUSED_CODE
+        return {str(default)}
     if isinstance(given[0], ast.Call):
         return {"128+n"}
     if isinstance(given[0], ast.Attribute):

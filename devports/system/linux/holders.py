@@ -18,6 +18,7 @@ import _socket as net
 import os
 
 from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
+from devports.errors import raise_limit
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
 from devports.system.linux.processes import listdir, read_file
@@ -243,8 +244,11 @@ class Search:
         held: set[int] = set()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return 0, held
         except OSError as error:
-            return 0, held if isinstance(error, FileNotFoundError) else None
+            raise_limit(error)
+            return 0, None
         names: list[str] = []
         try:
             names = os.listdir(descriptor)
@@ -255,7 +259,8 @@ class Search:
                     continue
                 if inode is not None:
                     held.add(inode)
-        except OSError:  # it exited
+        except OSError as error:  # it exited
+            raise_limit(error)
             return len(names), held
         finally:
             os.close(descriptor)
@@ -408,8 +413,8 @@ def _search_tree(root: str, missing: set[int]) -> Groups:
         try:
             with os.scandir(folder) as entries:
                 todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except OSError:
-            continue
+        except OSError as error:
+            raise_limit(error)
     return found
 
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from devports.core.model import JobControl, Process, ProcessKey
+from devports.errors import raise_limit
 from devports.system.linux import procfs
 
 TYPE_CHECKING = False
@@ -19,17 +20,23 @@ MAX_ANCESTORS = 64
 
 
 def read_file(path: str, most: int = MAX_FILE) -> bytes:
-    """Return the beginning of a file; empty where it cannot be read or its process has exited."""
+    """Return the beginning of a file; empty where it cannot be read or its process has exited.
+
+    Raises:
+        OSError: a limit of this process or machine (`errors.LIMITS`).
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
+    except OSError as error:
+        raise_limit(error)
         return b""
     parts: list[bytes] = []
     try:
         while most > 0 and (part := os.read(descriptor, 65536)):
             parts.append(part)
             most -= len(part)
-    except OSError:
+    except OSError as error:
+        raise_limit(error)
         return b""
     finally:
         os.close(descriptor)
@@ -188,10 +195,15 @@ def boot() -> str:
 
 
 def listdir(path: str) -> list[str]:
-    """Return the names in a folder; none where it cannot be read."""
+    """Return the names in a folder; none where it cannot be read.
+
+    Raises:
+        OSError: as `read_file`.
+    """
     try:
         return os.listdir(path)
-    except OSError:
+    except OSError as error:
+        raise_limit(error)
         return []
 
 

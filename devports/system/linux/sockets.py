@@ -7,6 +7,7 @@ import os
 
 from devports.core.model import Table, VisibilityGap
 from devports.core.verdict import DEFAULT_EPHEMERAL
+from devports.errors import raise_limit
 from devports.system.linux import inet_diag
 
 TYPE_CHECKING = False
@@ -87,10 +88,17 @@ def listeners() -> Table:
 
 
 def _dumped(ports: Collection[int], states: int) -> Table | None:
-    """Return a netlink dump as a table, None if that fails."""
+    """Return a netlink dump as a table, None if that fails.
+
+    Raises:
+        OSError: a limit (`errors.LIMITS`), which would show in every other source too.
+    """
     try:
         sockets = dump(ports, states)
-    except (OSError, inet_diag.Malformed):
+    except OSError as error:
+        raise_limit(error)
+        return None
+    except inet_diag.Malformed:
         return None
     return Table(sockets) if kernel_shows_bound(os.uname().release) else without_bound(sockets)
 
