@@ -28,7 +28,8 @@ from devports.detect.compose import (
     procfile_services,
 )
 from devports.detect.model import DetectedService, SkippedService, Source, upwards
-from devports.detect.node import package_services
+from devports.detect.node import by_script, package_services
+from devports.detect.nx import nx_services
 from devports.detect.python import (
     ASGI,
     WSGI,
@@ -259,6 +260,7 @@ def _with_free_port(find: DetectedService, taken: dict[int, str]) -> DetectedSer
 
 
 FOLDER = ".vscode"
+_WATCHER = re.compile(r"(?i)watch|tsc\b|build|compile|test|lint|worker|celery|\bqueue")
 LISTS = {"launch.json": "configurations", "tasks.json": "tasks"}
 _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
@@ -281,23 +283,31 @@ def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedServic
             yield made
 
 
-def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
+def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | SkippedService | None:
     title = _text(entry, "name") or _text(entry, "label") or _text(entry, "script")
     if not title or entry.get("request") == "attach" or "devports" in str(entry.get("command")):
         return None
     line = line_of(entry)
-    above = posixpath.dirname(file.folder)
-    folder = _folder(above, entry)
-    if line is None or folder is None or any("${" in word for word in line.words):
-        return None
+    folder = _folder(posixpath.dirname(file.folder), entry)
     source = file.source(json.dumps(title, ensure_ascii=False), f"`{title}`")
+    unknown = SkippedService(source, "no known server") if _may_serve(entry, title) else None
+    if line is None or folder is None or any("${" in word for word in line.words):
+        return unknown
     near = tuple(filter(None, (posixpath.basename(folder),)))
+    if scripted := by_script(tree, folder, line, source, near):
+        return scripted.replace(sources=(*scripted.sources[1:], source))
     made = of_line(line, source, names=near, folder=folder)
     if made is None:
-        return None
+        return unknown
     names = ", ".join(variables_of(entry))
     notes = (f"{file.name} sets {names}; add them to `env` if needed.",) if names else ()
     return made.replace(command=_in_its_environment(tree, folder, line, made), notes=notes)
+
+
+def _may_serve(entry: Entry, title: str) -> bool:
+    """Return whether a task in the background seems to be a server, not a watcher."""
+    words = f"{title} {_text(entry, 'command')} {_text(entry, 'args')}"
+    return entry.get("isBackground") is True and not _WATCHER.search(words)
 
 
 def line_of(entry: Entry) -> Line | None:
@@ -345,6 +355,7 @@ DETECTORS = (
     application_services,
     library_services,
     package_services,
+    nx_services,
     procfile_services,
     vscode_services,
     languages.marked_services,
