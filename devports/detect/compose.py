@@ -29,7 +29,7 @@ COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-co
 FOR_DEVELOPMENT = ("override", "dev", "development", "local")
 """Words in the names of the files that are read too; of these `docker compose` reads `override`."""
 NOT_DEVELOPMENT = frozenset(
-    "prod production staging deploy deployment deployments test tests testing e2e ci".split()
+    "prod production staging deploy deployment deployments testing ci".split()
 )
 """Folders of compose files that are not meant for development."""
 ENV_FILES = (

@@ -36,6 +36,7 @@ _NOT_PROGRAMS = frozenset(
 )
 MAIN_FILES = "streamlit_app Home app main server run web_demo demo Hello".split()
 """Usual names of the file to start, the most likely first."""
+SETTINGS = ".streamlit/config.toml"
 PAGES = "pages"
 """Files in this folder belong to the Streamlit app above it."""
 
@@ -379,6 +380,13 @@ def _by_library(tree: Tree, file: File, library: Library) -> DetectedService:
     root, module = importable(tree, file)
     if library.server:
         made = _served(tree, file.folder, library.server, file.name)
+        for settings in (each for each in tree.files if each.path.endswith(SETTINGS)):
+            number = re.search(r"^port\s*=\s*(\d+)", settings.text, re.MULTILINE)
+            port = decimal(number[1], LAST_PORT) if number else 0
+            above = posixpath.dirname(settings.folder)
+            if number and port and above in upwards(file.folder):
+                source = settings.source(number[0])
+                made = made.replace(port=port, stated=True, sources=(source,))
     else:
         made = _serves_itself(tree, file, library)
     return made.replace(

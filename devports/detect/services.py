@@ -105,23 +105,31 @@ def merge_same(
         known = merged.get(find.key, find)
         best, other = (find, known) if _is_better(find, known) else (known, find)
         merged[find.key] = best if best is other else _merge_two(best, other)
-        if other.kind != best.kind and not _same_program(best, other):
-            left.append(SkippedService(other.sources[0], f"another way to start `{best.name}`"))
+        if not _agree(best, other):
+            left.append(_other_way(other, best))
     return list(merged.values()), left
 
 
 def _is_better(find: DetectedService, known: DetectedService) -> bool:
-    return find.written and not find.production and not known.written
+    developing = known.production and not find.production
+    return developing or (find.written and not find.production and not known.written)
 
 
-def _same_program(best: DetectedService, other: DetectedService) -> bool:
-    """Return whether one detection names the framework and the other one its server."""
-    return bool({best.kind, other.kind} & FRAMEWORKS)
+def _agree(best: DetectedService, other: DetectedService) -> bool:
+    """Return whether both start a service in one way; one may name the framework of a server."""
+    same = best.kind == other.kind or bool({best.kind, other.kind} & FRAMEWORKS)
+    return same and best.production == other.production
+
+
+def _other_way(find: DetectedService, best: DetectedService) -> SkippedService:
+    how = ", in a container" if find.built else ""
+    how = ", as a production server" if find.production else how
+    return SkippedService(find.sources[0], f"another way to start `{best.name}`{how}")
 
 
 def _merge_two(best: DetectedService, other: DetectedService) -> DetectedService:
     """Return `best` with the port and the sources of another detection of the same service."""
-    if other.kind != best.kind and not _same_program(best, other):
+    if not _agree(best, other):
         return best
     sources = tuple(dict.fromkeys((*best.sources, *other.sources)))
     if other.stated and not best.stated and best.takes_port:
@@ -145,9 +153,7 @@ def split_alternatives(
         if other is None:
             kept.append(find)
         else:
-            how = "in a container" if find.built else "as a production server"
-            why = f"another way to start `{other.name}`, {how}"
-            left.append(SkippedService(find.sources[0], why))
+            left.append(_other_way(find, other))
     return kept, left
 
 

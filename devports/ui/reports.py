@@ -76,7 +76,7 @@ def _hint_line(advice: Advice, config: str) -> Line:
     return _line("hint", text_of(advice, config), "typed")
 
 
-NOTHING = "no `devports.toml` found; checked this machine only"
+NOTHING = "no `devports.toml` found{}; checked this machine only"
 UNUSABLE = "cannot use the configuration; checked this machine only"
 
 
@@ -142,7 +142,9 @@ def screen(
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     if not path:
         wrong = any(problem.code.startswith("config-") for problem in problems)
-        return UNUSABLE if wrong else NOTHING
+        found = plural(len(facts.undeclared), "server")
+        here = f" (`devports init` finds {found} here)" if facts.undeclared else ""
+        return UNUSABLE if wrong else NOTHING.format(here)
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)
     where = plural(addresses, "address", "addresses")
