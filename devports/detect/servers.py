@@ -93,7 +93,7 @@ NODE = (
     # 6.4 and 8.3: uses the next port without --strictPort; 6.4 does not read PORT
     _server(
         "vite",
-        "vite dev, vite serve, vite preview, vite",
+        "vite dev, vite serve, vite preview, vp dev, vite",
         5173,
         f"{_ADDS} --strictPort",
         variable="",
@@ -101,7 +101,6 @@ NODE = (
         not_with=("build", "optimize"),
         built=("vite preview",),
     ),
-    _server("vite", "vp dev", 5173, f"{_ADDS} --strictPort", variable="", last_wins=True),
     _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
     _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
     # 2.16: `--port` is that of its reload socket; the server that it starts reads PORT

@@ -86,9 +86,9 @@ def scan(root: str, rank: Callable[[str], int], bounds: Bounds = BOUNDS) -> Tree
     todo = [("", 0)]
     while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
-        files, folders = _inside(root, folder, bounds.names)
+        files, folders = _inside(root, folder, bounds.names + 1)
         names += files
-        if len(files) + len(folders) >= bounds.names:
+        if len(files) + len(folders) > bounds.names:
             unread.append(f"{folder or '.'} (after {bounds.names} files)")
         if depth == bounds.depth:
             unread += (f"{path} (more than {bounds.depth} folders deep)" for path in folders)
