@@ -166,14 +166,12 @@ class _Package:
 
     def parts(self, name: str) -> Iterator[DetectedService]:
         """Yield the services of `dev:api`, `dev:web` where `dev` is not understood."""
-        for other in self.scripts:
-            if other.startswith(f"{name}:"):
-                for each in self.follow.programs(other):
-                    label = other.partition(":")[2]
-                    if isinstance(each, Program):
-                        made = self.service(other, each.replace(name=label), several=True)
-                        if isinstance(made, DetectedService):
-                            yield made
+        for other in (other for other in self.scripts if other.startswith(f"{name}:")):
+            label = other.partition(":")[2]
+            programs = (each for each in self.follow.programs(other) if isinstance(each, Program))
+            for each in programs:
+                made = self.service(other, each.replace(name=label), several=True)
+                yield from (made,) if isinstance(made, DetectedService) else ()
 
     def service(
         self, name: str, program: Program | Unclear, *, several: bool
@@ -189,44 +187,53 @@ class _Package:
     def known(
         self, name: str, names: tuple[str, ...], program: Program, start: Start
     ) -> DetectedService | str:
-        """Return the service of a known server: the script, with the address appended."""
-        folder = posixpath.normpath(posixpath.join(self.file.folder, program.folder or "."))
+        """Return the service of a known server, with the port that is written somewhere."""
+        folder = posixpath.normpath(posixpath.join(self.file.folder, program.folder))
         folder = "" if folder == "." else folder
         node = start.server in NODE
         if program.folder and node and posixpath.join(folder, NAME) in self.tree.names:
             return "it starts a server of another package"
-        server, address, line = start.server, start.address, program.line
-        script = program.script
-        variable = dict(line.env).get("PORT") if server.env else None
-        fixed = bool(script and (address.port and not server.last_wins)) or (
-            bool(script) and variable is not None
-        )
-        port = address.port or port_in(variable or "")
-        asked = None if port else self.configured(server, start.rest)
-        address = DetectedAddress(asked.port if asked else port, address.host)
-        source = self.source(script or name)
-        made = from_start(
-            start.replace(address=address), source, names=names, line=Line((), env=line.env)
-        )
-        note = "The port is fixed in the script; keep both equal."
-        made = self.in_package_folder(made, asked, server.env, note if fixed else "")
-        if script:
-            adds = () if fixed else to_add(server, line.words)
-            preferred = script in PREFERRED_SCRIPTS or not node
-            return made.replace(
-                target=target_of(start) if preferred else f"script {script}",
-                command=self.command(script, adds),
+        variable = dict(program.line.env).get("PORT", "") if start.server.env else ""
+        port = start.address.port or port_in(variable)
+        asked = None if port else self.configured(start.server, start.rest)
+        port = asked.port if asked else port
+        told = start.replace(address=DetectedAddress(port, start.address.host))
+        line = Line((), env=program.line.env)
+        made = from_start(told, self.source(program.script or name), names=names, line=line)
+        fixed = start.address.port and not start.server.last_wins
+        if program.script:
+            made = self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
+        else:
+            made = self.in_package_folder(made, asked, made.env, "")
+            lead = DIRECT[self.manager] if node and not start.lead else ()
+            words = (*start.call, *start.rest)
+            made = made.replace(
+                target=" ".join(words) if node else made.target,
+                command=command_text((*lead, *start.words())),
                 shell=False,
-                folder=self.file.folder if node else folder,
             )
-        lead = DIRECT[self.manager] if node and not start.lead else ()
-        own = tuple(pair for pair in line.env if pair[0] not in dict(server.env))
-        return made.replace(
-            target=" ".join((*start.call, *start.rest)) if node else made.target,
-            command=command_text((*lead, *start.words())),
+        return made.replace(folder=self.file.folder if node and program.script else folder)
+
+    def by_its_script(
+        self,
+        made: DetectedService,
+        program: Program,
+        start: Start,
+        asked: PortInCode | None,
+        *,
+        fixed: bool,
+    ) -> DetectedService:
+        """Return the service of a known server, started by the script with the address appended.
+
+        `fixed`: an address that is appended would not count.
+        """
+        note = "The port is fixed in the script; keep both equal." if fixed else ""
+        preferred = program.script in PREFERRED_SCRIPTS or start.server not in NODE
+        adds = () if fixed else to_add(start.server, program.line.words)
+        return self.in_package_folder(made, asked, start.server.env, note).replace(
+            target=target_of(start) if preferred else f"script {program.script}",
+            command=self.command(program.script, adds),
             shell=False,
-            folder=folder,
-            env=(*own, *server.env),
         )
 
     def program(self, name: str, names: tuple[str, ...], program: Program) -> DetectedService | str:

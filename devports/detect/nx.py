@@ -13,7 +13,7 @@ from devports.core.jsonc import inside
 from devports.core.text import LAST_PORT
 from devports.detect.command_line import command_text, recognise
 from devports.detect.model import DetectedService
-from devports.detect.node import DIRECT, configured_in, manager_of, port_in_code
+from devports.detect.node import DEVELOPMENT, DIRECT, configured_in, manager_of, port_in_code
 from devports.detect.servers import NODE, PORT
 
 TYPE_CHECKING = False
@@ -49,10 +49,17 @@ def nx_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each project of Nx workspaces with a target that serves."""
     for workspace in tree.called(WORKSPACE):
         for file in tree.called(PROJECT):
-            if tree.nearest(file.folder, WORKSPACE) == workspace.path:
+            inside_it = tree.nearest(file.folder, WORKSPACE) == workspace.path
+            if inside_it and not _has_script(tree, file.folder):
                 found = (_targeted(tree, file), _derived(tree, workspace, file))
                 for made in filter(None, (next(filter(None, found), None),)):
                     yield made.replace(folder=workspace.folder, names=_names(file))
+
+
+def _has_script(tree: Tree, folder: str) -> bool:
+    """Return whether the package of a project starts its server itself."""
+    packages = [_data(file) for file in tree.called(NAME) if file.folder == folder]
+    return any(inside(data, "scripts", name) for data in packages for name in DEVELOPMENT)
 
 
 def _names(file: File) -> tuple[str, ...]:

@@ -82,7 +82,9 @@ class Scripts:
         return "" if more else name
 
     def _script(self, name: str, label: str, steps: int) -> Iterator[Program | Unclear]:
-        if steps:
+        if not steps:
+            yield Unclear("its scripts start each other in a circle")
+        else:
             yield from self._text(self.scripts[name], name, label, steps - 1)
 
     def _text(self, text: str, script: str, label: str, steps: int) -> Iterator[Program | Unclear]:
@@ -112,10 +114,10 @@ class Scripts:
                     yield each.replace(script=script) if isinstance(each, Program) else each
         elif first in WORKSPACES:
             yield Unclear(f"`{first}` starts scripts of other packages")
-        elif first in MANAGERS and (called := self._called(first, rest)):
-            yield from self._calling(*called, script, label, steps)
         elif first in MANAGERS and folder:
             yield Unclear(ANOTHER)
+        elif first in MANAGERS and (called := self._called(first, rest)):
+            yield from self._calling(*called, script, label, steps)
         else:
             yield Program(line, script, label, posixpath.normpath(folder[1]) if folder else "")
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.config.load import read_text
 from devports.core.value import Frozen
-from devports.detect.model import DetectedService
 from devports.detect.services import detect
 from devports.detect.toml_writer import document
 from tests.unit.detect.making import tree
+
+if TYPE_CHECKING:
+    from devports.detect.model import DetectedService
 
 TEXT = Path(__file__).with_name("corpus.txt").read_text(encoding="utf-8")
 

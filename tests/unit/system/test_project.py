@@ -112,9 +112,7 @@ def test_what_is_beyond_a_limit_is_named(tmp_path: Path) -> None:
     assert scan(str(tmp_path), lambda _: 1, Bounds(files=2)).unread == (
         *("c/d.py (after 2 files)", "c/e/f.py (after 2 files)"),
     )
-    assert scan(str(tmp_path), lambda _: 1, Bounds(names=3)).unread == (
-        *("c/e (after 3 files)",),
-    )
+    assert scan(str(tmp_path), lambda _: 1, Bounds(names=3)).unread == (*("c/e (after 3 files)",),)
     assert scan(str(tmp_path), lambda _: 1, Bounds(names=2)).unread == (
         *(". (after 2 files)", "c (after 2 files)"),
     )
