@@ -191,7 +191,7 @@ class _Package:
         folder = posixpath.normpath(posixpath.join(self.file.folder, program.folder))
         folder = "" if folder == "." else folder
         node = start.server in NODE
-        if program.folder and node and posixpath.join(folder, NAME) in self.tree.names:
+        if folder != self.file.folder and node and posixpath.join(folder, NAME) in self.tree.names:
             return "it starts a server of another package"
         variable = dict(program.line.env).get("PORT", "") if start.server.env else ""
         port = start.address.port or port_in(variable)
@@ -201,18 +201,17 @@ class _Package:
         line = Line((), env=program.line.env)
         made = from_start(told, self.source(program.script or name), names=names, line=line)
         fixed = start.address.port and not start.server.last_wins
-        if program.script:
-            made = self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
-        else:
-            made = self.in_package_folder(made, asked, made.env, "")
-            lead = DIRECT[self.manager] if node and not start.lead else ()
-            words = (*start.call, *start.rest)
-            made = made.replace(
-                target=" ".join(words) if node else made.target,
-                command=command_text((*lead, *start.words())),
-                shell=False,
-            )
-        return made.replace(folder=self.file.folder if node and program.script else folder)
+        if program.script and (node or folder == self.file.folder):
+            return self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
+        made = self.in_package_folder(made, asked, made.env, "")
+        lead = DIRECT[self.manager] if node and not start.lead else ()
+        words = (*start.call, *start.rest)
+        return made.replace(
+            target=" ".join(words) if node else made.target,
+            command=command_text((*lead, *start.words())),
+            shell=False,
+            folder=folder,
+        )
 
     def by_its_script(
         self,

@@ -13,7 +13,7 @@ from devports.core.jsonc import inside
 from devports.core.text import LAST_PORT
 from devports.detect.command_line import command_text, recognise
 from devports.detect.model import DetectedService
-from devports.detect.node import DEVELOPMENT, DIRECT, configured_in, manager_of, port_in_code
+from devports.detect.node import DEVELOPMENT, DIRECT, NAME, configured_in, manager_of, port_in_code
 from devports.detect.servers import NODE, PORT
 
 TYPE_CHECKING = False

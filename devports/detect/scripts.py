@@ -176,7 +176,7 @@ class Scripts:
         name = pattern.split(maxsplit=1)[0] if pattern.split() else ""
         for each in self.scripts:
             if each == name or ("*" in name and fnmatch.fnmatchcase(each, name)):
-                yield from self._script(each, label or each.partition(":")[2], steps)
+                yield from self._script(each, label or each.partition(":")[2] or each, steps)
 
 
 def _leading_options(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
