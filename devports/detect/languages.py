@@ -78,15 +78,14 @@ MARKS = (
 
 DOCUMENTATION = ("mkdocs", "hugo", "bundle exec jekyll")
 LANGUAGES = {
-    "go.mod": "Go",
-    "pom.xml": "Java",
-    **dict.fromkeys(_GRADLE, "Java"),
-    "composer.json": "PHP",
-    "Gemfile": "Ruby",
-    "Cargo.toml": "Rust",
-    "mix.exs": "Elixir",
+    "go.mod": ("Go", "go"),
+    **dict.fromkeys(("pom.xml", *_GRADLE), ("Java", "spring quarkus")),
+    "composer.json": ("PHP", "laravel codeigniter php"),
+    "Gemfile": ("Ruby", "rails puma rackup jekyll"),
+    "Cargo.toml": ("Rust", ""),
+    "mix.exs": ("Elixir", "phoenix"),
 }
-"""The file that every project of a language has."""
+"""The file that every project of a language has, and the kinds of its servers."""
 PROJECT_FILES = (".csproj", ".fsproj")
 LAUNCH_SETTINGS = "launchSettings.json"
 NAMED = frozenset(
@@ -177,14 +176,14 @@ def _url(file: File) -> tuple[int, Source] | None:
 
 _GO_MAIN = re.compile(r"^package main\b", re.MULTILINE)
 _GO_SERVES = re.compile(
-    r"^(?![ \t]*//).*(?:\bListenAndServe(?:TLS)?\(|\bhttp\.Serve\(|\.Run\(\)"
+    r"^(?![ \t]*//).*(?:\bListenAndServe(?:TLS)?\(|(?:\bhttp|[sS]erver)\.Serve\(|\.Run\(\)"
     r"|\.(?:Run|Listen|Start)\([^)\n]*(?i:addr|port|:\d{2,5}))",
     re.MULTILINE,
 )
 """net/http; gin's Run, fiber's Listen and echo's Start."""
 _GO_LIBRARY = re.compile(r'"(?:net/http|github\.com/(?:gin-gonic|gofiber|labstack)/\S*)"')
 _GO_FLAG = re.compile(
-    r'\bflag\.(String|Int)\w*\((?:&\w+,\s*)?"((?:http-?)?(?:addr|address|port|listen))",'
+    r'\b(?:flag|[fF]lags(?:\(\))?)\.(String|Int)\w*\((?:&\w+,\s*)?"((?:http-?)?(?:addr|address|port|listen))",'
     r'\s*"?[\w.]*?:?(\d{2,5})'
 )
 _GO_VARIABLE = re.compile(r'(?i:getenv|lookupenv)\w*\(\s*"(\w*PORT)"(?:,\s*":?(\d{2,5}))?')
@@ -249,7 +248,7 @@ def _told(file: File) -> Told | None:
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(int(flag[3]), (f"-{flag[2]}", value), (), _line(file, flag))
+        return Told(int(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
     if named := _GO_VARIABLE.search(text):
         default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "0")
         return Told(int(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
@@ -262,11 +261,12 @@ def _told(file: File) -> Told | None:
 
 def unknown_projects(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:
     """Yield the projects of other languages without a known server, the topmost of each only."""
-    found = {above for each in services if each.command for above in upwards(each.folder)}
+    found = {(each.kind, above) for each in services for above in upwards(each.folder)}
     reported: set[tuple[str, str]] = set()
-    for name, language in LANGUAGES.items():
+    for name, (language, kinds) in LANGUAGES.items():
         for file in sorted(tree.called(name), key=lambda file: file.path.count("/")):
             above = {(language, folder) for folder in upwards(file.folder)}
-            if file.folder not in found and not reported & above:
+            served = any((kind, file.folder) in found for kind in kinds.split())
+            if not served and not reported & above:
                 reported.add((language, file.folder))
                 yield SkippedService(file.source(), f"no known server in this {language} project")

@@ -239,7 +239,7 @@ class _Package:
         """Return the service of the user's own program, or why it is none."""
         line = program.line
         if line.words[0] not in RUNNERS:
-            return f"`{line.words[0]}` {UNKNOWN}"
+            return f"`{' '.join(_call(line.words))}` {UNKNOWN}"
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
@@ -249,7 +249,11 @@ class _Package:
         if not program.script:
             return made.replace(target=f"script {name} {' '.join(line.words)}")
         target, command = f"script {program.script}", self.command(program.script, ())
-        return made.replace(target=target, command=command, shell=False)
+        made = made.replace(target=target, command=command, shell=False)
+        if "PORT" not in dict(line.env):
+            return made
+        notes = ("The port is fixed in the script; keep both equal.",)
+        return made.replace(env=(), takes_port=False, notes=notes)
 
     def with_port_in_code(self, made: DetectedService, asked: PortInCode | None) -> DetectedService:
         """Return a service with the port in its program's code; without one it gets PORT."""
@@ -336,6 +340,11 @@ class _Package:
         """Return the command that runs the script; only npm needs a `--` before further words."""
         mark = ("--",) if adds and self.manager == "npm" else ()
         return command_text((self.manager, "run", escaped(name), *mark, *adds))
+
+
+def _call(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a program and its sub-command: `vite build`."""
+    return words[:2] if words[1:] and words[1].isalpha() else words[:1]
 
 
 def to_add(server: Server, words: tuple[str, ...]) -> tuple[str, ...]:

@@ -162,7 +162,7 @@ NODE = (
     ),
     _server("live-server", "live-server", 8080),
     _server("sanity", "sanity dev, sanity start", 3333),
-    _server("react-email", "email dev", 3000, "--port {port}", "--port -p", ""),
+    _server("react-email", "email dev", 3000, "--port {port}", "--port -p", "", last_wins=True),
     _server("netlify", "netlify dev, ntl dev", 8888, "--port {port}", "--port -p", ""),
     _server("vercel", "vercel dev", 3000, "--listen {host}:{port}", "", "", "--listen -l"),
     _server("hydrogen", "shopify hydrogen dev", 3000, "--port {port}", "--port", ""),

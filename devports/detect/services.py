@@ -164,7 +164,8 @@ def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
         return find.port == other.port or inside
     same = find.target == other.target and find.folder in upwards(other.folder)
     together = find.folder == other.folder and server_family(find) == server_family(other)
-    return find.production and (same or together)
+    program = find.folder == other.folder and find.kind == "program"
+    return find.production and (same or together or program)
 
 
 def server_family(find: DetectedService) -> str:

@@ -45,7 +45,7 @@ READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not 
 class Bounds(Frozen):
     """Limits of a scan: folders below each other, names seen, files read."""
 
-    depth: int = 7
+    depth: int = 10
     names: int = 20_000
     files: int = 1000
 
