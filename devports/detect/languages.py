@@ -94,9 +94,7 @@ NAMED = frozenset(
     | {LAUNCH_SETTINGS, *LANGUAGES, "index.php", "config.ru", "rails"}
 )
 
-_WEB_SDK = re.compile(
-    r"Microsoft\.NET\.Sdk\.(?:Web|BlazorWebAssembly)\b|Microsoft\.AspNetCore\.App"
-)
+_WEB_SDK = re.compile(r"Microsoft\.NET\.Sdk\.(?:Web|BlazorWebAssembly)\b")
 _IIS = re.compile(r'"iisExpress"\s*:\s*\{[^}]*\}')
 _URL = re.compile(r'"applicationUrl"\s*:\s*"[^"]*?http://[^":/]*:(\d+)')
 
@@ -210,12 +208,19 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
         mains = sorted({file.folder for file in files if _GO_MAIN.search(file.text)})
         for folder in mains:
             own = [file for file in files if file.folder == folder]
-            rest = [file for file in files if file.folder != folder] if len(mains) == 1 else []
+            whole = len(mains) == 1 or _is_named(folder, module)
+            rest = [file for file in files if file.folder != folder] if whole else []
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
                 if match := _GO_SERVES.search(file.text):
                     yield _go(module, folder, _line(file, match), (file, *own, *rest))
                     break
+
+
+def _is_named(folder: str, module: File) -> bool:
+    """Return whether a main package has the name of its module, or is at the top of it."""
+    named = re.search(r"^module\s+(?:\S*/)?([\w.-]+)", module.text, re.MULTILINE)
+    return folder == module.folder or bool(named and named[1] == posixpath.basename(folder))
 
 
 def _line(file: File, match: re.Match[str]) -> Source:

@@ -47,7 +47,7 @@ class Bounds(Frozen):
 
     depth: int = 10
     names: int = 20_000
-    files: int = 1000
+    files: int = 2000
 
 
 BOUNDS = Bounds()
