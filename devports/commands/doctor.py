@@ -143,7 +143,8 @@ def keep(result: SelfTest) -> bool:
 def inspect_project(context: Context) -> DoctorResult:
     """Check everything once, with the configuration read again."""
     config, warnings, wrong = _config(context)
-    facts = gather(context, config, warnings)
+    folder = current_folder() if config is None and not wrong else ""
+    facts = gather(context, config, warnings, folder)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
 
 
