@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 
-from devports.core import holder_kind, stop_plan
 from devports.core.hint import text_of
 from devports.core.text import json_text
 from devports.core.value import unreachable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Literal
 
+    from devports.core import holder_kind, stop_plan
     from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
     from devports.core.self_test import SelfTest
@@ -503,6 +503,8 @@ def _gap(gap: VisibilityGap) -> shape.Gap:
 
 
 def _standing(standing: holder_kind.HolderKind) -> shape.Standing:
+    from devports.core import holder_kind  # for `free` and `doctor`
+
     facts: shape.Standing = {
         "kind": "plain",
         "detail": None,
@@ -557,6 +559,8 @@ def _ended(target: stop_plan.StopTarget, now: float) -> shape.Ended:
 
 
 def _outcome(outcome: stop_plan.Outcome, now: float) -> shape.Outcome:
+    from devports.core import stop_plan  # for `free`
+
     done: shape.Outcome = {
         "kind": "declined",
         "process": _ended(outcome.target, now),

@@ -3,7 +3,7 @@
     python -m tests.bench                  all parts, in about a quarter of an hour
     python -m tests.bench --quick          few rounds: whether all of it works
     python -m tests.bench --docs           write docs/speed.md and its pictures as well
-    python -m tests.bench check relay      these parts only
+    python -m tests.bench check relay      these parts only; with --docs the others stay
     python -m tests.bench matrix contest   these two take longer, and run only if they are named
 
 DEVPORTS_BENCH_PEERS names a folder with peers to compare with, see `peers.py`.
@@ -28,6 +28,7 @@ from tests.bench import (
     relay,
     scale,
     screens,
+    who,
 )
 from tests.bench.pairs import Section, progress
 
@@ -45,12 +46,13 @@ PARTS: dict[str, tuple[Part, Part]] = {
     "hooks": (hooks.report, partial(hooks.report, 3)),
     "race": (partial(race.report, 3), partial(race.report, 1)),
     "scale": (scale.report, partial(scale.report, 1)),
+    "who": (who.report, partial(who.report, 1)),
     "matrix": (matrix.report, partial(matrix.report, 1)),
     "contest": (contest.report, partial(contest.report, 1)),
 }
 """Each part, with its own number of rounds, and quickly."""
 LONG = ("matrix", "contest")
-SPEED = ("check", "screens", "scale", "freeing", "begin", "relay", "hooks")
+SPEED = ("check", "who", "screens", "scale", "freeing", "begin", "relay", "hooks")
 """What the page in the docs is made of, in its order."""
 
 
@@ -70,7 +72,8 @@ def main() -> None:
         found[name] = [sections] if isinstance(sections, Section) else sections
         print(*found[name], sep="\n\n", end="\n\n", flush=True)
     if args.docs:
-        page.write([section for name in SPEED for section in found.get(name, [])])
+        shown = [section for name in SPEED for section in found.get(name, [])]
+        page.write(shown, whole=set(SPEED) <= set(found))
     progress("done")
 
 

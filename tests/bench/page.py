@@ -12,7 +12,7 @@ import psutil
 from tests.bench.wheel import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tests.bench.pairs import Section
 
@@ -49,19 +49,37 @@ def machine() -> str:
 
 
 def text(sections: Iterable[Section]) -> str:
-    parts = [INTRODUCTION.rstrip(), machine()]
-    for section in sections:
-        parts.append(f"## {section.title}")
-        parts += [f"![{section.title}](images/{name})" for name in section.pictures]
-        parts.append(section.text)
+    parts = [INTRODUCTION.rstrip(), machine(), *map(block, sections)]
     return "\n\n".join(parts) + "\n"
 
 
-def write(sections: list[Section]) -> None:
-    """Write page and pictures into the docs."""
+def block(section: Section) -> str:
+    images = [f"![{section.title}](images/{name})" for name in section.pictures]
+    return "\n\n".join([f"## {section.title}", *images, section.text])
+
+
+def updated(page: str, sections: Sequence[Section]) -> str:
+    """Return a page with these sections in place of older ones; new ones follow their neighbour."""
+    head, *old = page.rstrip("\n").split("\n\n## ")
+    blocks = {each.partition("\n")[0]: f"## {each}" for each in old}
+    before = ""
+    for section in sections:
+        if section.title not in blocks:
+            names = list(blocks)
+            at = names.index(before) + 1 if before else len(names)
+            items = list(blocks.items())
+            blocks = dict([*items[:at], (section.title, ""), *items[at:]])
+        blocks[section.title], before = block(section), section.title
+    return "\n\n".join([head, *blocks.values()]) + "\n"
+
+
+def write(sections: Sequence[Section], *, whole: bool) -> None:
+    """Write page and pictures into the docs; sections that are not given stay, unless `whole`."""
     for section in sections:
         for name, picture in section.pictures.items():
             with open(os.path.join(IMAGES, name), "w", encoding="utf-8") as file:
                 file.write(picture)
+    with open(PAGE, encoding="utf-8") as file:
+        before = file.read()
     with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(text(sections))
+        file.write(text(sections) if whole else updated(before, sections))

@@ -44,8 +44,8 @@ def of_the_system(port: int) -> Iterator[Job]:
             yield Job(name, argv)
 
 
-def installed(port: int) -> Iterator[Job]:
-    """Yield the looks of peers that are in the folder."""
+def installed(port: int, *, node: bool = True) -> Iterator[Job]:
+    """Yield the looks of peers that are in the folder; with `node` those of npm too."""
     programs, modules = f"{FOLDER}/bin", f"{FOLDER}/node_modules"
     words = {
         "portcheck-tool (PyPI)": [f"{programs}/portcheck", "check", f"{port}"],
@@ -57,15 +57,17 @@ def installed(port: int) -> Iterator[Job]:
             yield Job(name, argv)
     scripts = {"fkill-cli (npm), its check": FKILL, "kill-port (npm), its look": KILL_PORT}
     for (name, script), module in zip(scripts.items(), ("pid-port", "shell-exec"), strict=True):
-        if os.path.isdir(f"{modules}/{module}") and shutil.which("node"):
+        if node and os.path.isdir(f"{modules}/{module}") and shutil.which("node"):
             yield Job(name, ["node", "-e", script.format(modules=modules, port=port)])
 
 
-NAMES = ("portcheck-tool", "kport", "porttree", "fkill-cli", "kill-port")
+NAMES = ("portcheck-tool", "kport", "porttree")
+NODE_NAMES = ("fkill-cli", "kill-port")
 
 
-def missing() -> str:
+def missing(*, node: bool = True) -> str:
     """Return a sentence about those that are not installed; empty if all of them are."""
-    there = [job.name for job in installed(0)]
-    left_out = [name for name in NAMES if not any(one.startswith(name) for one in there)]
+    there = [job.name for job in installed(0, node=node)]
+    names = (*NAMES, *NODE_NAMES) if node else NAMES
+    left_out = [name for name in names if not any(one.startswith(name) for one in there)]
     return f"Not installed, so left out: {', '.join(left_out)}." if left_out else ""

@@ -1,4 +1,4 @@
-"""What a look costs on a busy machine: with up to 20,000 sockets, and with up to 2,000 processes.
+"""What a look costs with up to 20,000 sockets, 2,000 processes, and 200 services of a project.
 
 The load is made and unmade here (`load.py`). `python -m tests.bench.scale [ROUNDS]`
 """
@@ -9,20 +9,25 @@ import contextlib
 import os
 import statistics
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from tests.bench import load, peers, wheel
-from tests.bench.check import bare
+from tests.bench.check import FIRST, bare
 from tests.bench.pairs import Job, Section, markdown, measure, progress, ratio
 from tests.bench.plot import Plot
 from tests.harness.actors import argv_of, start
+from tests.harness.command import clean_environment
 from tests.harness.ports import reserved_block
+from tests.harness.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STEPS = {"sockets": (0, 5_000, 10_000, 20_000), "processes": (0, 500, 1_000, 2_000)}
 """How many are added to what is there already."""
+SERVICES = (1, 5, 20, 200)
+"""Services of a project."""
 
 
 def jobs(free: int, held: int) -> list[Job]:
@@ -92,8 +97,45 @@ def section(kind: str, rounds: int) -> Section:
     return Section(f"Many {kind}", table, {f"speed-{kind}.svg": picture.svg()})
 
 
+def services(rounds: int) -> Section:
+    """Measure what a configuration costs with the number of its services."""
+    walls: dict[int, list[Job]] = {}
+    for count in SERVICES:
+        progress(f"scale: {count} services")
+        with tempfile.TemporaryDirectory() as folder:
+            project = Project(folder)
+            for number in range(count):
+                words = ["python3", "-m", "http.server", "{port}"]
+                project.service(f"one{number}", FIRST + number, words)
+            commands = (["check", "one0"], ["status"], ["status", "--json"], ["doctor"])
+            walls[count] = [bare(), *(in_project(project, words) for words in commands)]
+            environment = clean_environment(folder)
+            environment.pop("PYTHONDONTWRITEBYTECODE")
+            measure(walls[count], rounds, warm_up=1, environment=environment)
+    names = [job.name for job in walls[1]]
+    rows = [
+        (name, *(f"{ratio(of[at].cpu, of[0].cpu):.2f}" for of in walls.values()))
+        for at, name in enumerate(names)
+    ]
+    titles = " | ".join(f"{count} service{'s' * (count > 1)}" for count in walls)
+    series = {
+        name.replace("*", ""): tuple(
+            (count, statistics.median(of[at].cpu)) for count, of in walls.items()
+        )
+        for at, name in enumerate(names[1:], 1)
+    }
+    picture = Plot("A project", "services", "milliseconds of CPU time", series)
+    table = markdown(f"ratio of CPU time with | {titles}", rows)
+    return Section("Many services", table, {"speed-services.svg": picture.svg()})
+
+
+def in_project(project: Project, words: list[str]) -> Job:
+    argv = [wheel.devports(), words[0], "--config", project.config, *words[1:]]
+    return Job(f"**devports {' '.join(words).replace('one0', 'SERVICE')}**", argv)
+
+
 def report(rounds: int = 7) -> list[Section]:
-    return [section(kind, rounds) for kind in STEPS]
+    return [*(section(kind, rounds) for kind in STEPS), services(rounds)]
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def environment() -> str:
     """Return the folder of the environment's programs. It is made once, and gone at our end."""
     folder = tempfile.TemporaryDirectory(prefix="devports-bench-")
     atexit.register(folder.cleanup)
+    os.chmod(folder.name, 0o755)  # for other users
     progress("making an environment and installing a wheel")
     python = os.path.join(folder.name, "bin", "python")
     run = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, cwd=folder.name)

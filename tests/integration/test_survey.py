@@ -371,3 +371,28 @@ def test_an_heir_with_many_descriptors_is_named_by_the_quick_look(port: int):
         stack.callback(os.close, life)
         (holders,) = holders_of(linux.holding(linux.table({port}).sockets, thorough=False)).values()
         assert holders == {os.getpid(), heir}
+
+
+@NEEDS_NETLINK_BOUND
+def test_a_likely_process_is_asked_for_where_other_ones_do_not_have_the_socket(port: int, zoo: Zoo):
+    asked = []
+
+    def likely() -> list[int]:
+        asked.append(True)
+        return [holder]
+
+    zoo("sharers", port + 1, "--count", 100)
+    life, end = os.pipe()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        if (holder := os.fork()) == 0:
+            os.dup2(life, 201)
+            os.dup2(server.fileno(), 200)
+            os.closerange(3, 200)
+            os.read(201, 1)
+            os._exit(0)
+    os.close(life)
+    sockets = linux.table({port}).sockets
+    quick = holders_of(linux.holding(sockets, likely, thorough=False))
+    os.close(end)
+    os.waitpid(holder, 0)
+    assert (list(quick.values()), asked) == ([{holder}], [True])

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SMALL_CGROUP = 60
 """Processes up to which a control group is searched first (a service, a container)."""
-NEWEST = 16
+NEWEST = 8
 """Newest processes that are read whole first: a server is looked up most often when it is new."""
 FIRST_NUMBER = ("3",)
 """Descriptor of the first file that a program opens: many servers open no other one before."""
