@@ -25,6 +25,11 @@ MORE = """\
 # ready = { http = "/healthz" }      # ready when this path responds
 # depends_on = ["db"]                # start after `db` is ready
 # env_file = ".env"
+#
+# Own ports for every git worktree and clone:
+#
+# [defaults]
+# port_per = "worktree"
 """
 EXAMPLE = """
 # Example (no server was found). Replace the command with your own.

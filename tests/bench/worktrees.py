@@ -51,7 +51,9 @@ def asking(folder: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def ports_in(output: bytes) -> tuple[int, ...]:
-    services = json.loads(output)["data"]["services"]
+    document = json.loads(output)
+    services = document["data"].get("services")
+    assert services, document["errors"]
     return tuple(services[f"s{number}"]["port"] for number in range(len(PORTS)))
 
 

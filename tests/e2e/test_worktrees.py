@@ -268,6 +268,15 @@ def test_exec_is_the_command_and_knows_the_ports(shop: Shop):
     assert run.out.split() == [str(run.pid), str(shop.web + 1), str(shop.web + 1)]
 
 
+def test_a_worktree_without_its_repository_has_the_ports_of_the_file_and_says_so(shop: Shop):
+    feat = shop.worktree("feat")
+    os.rename(shop.folder, f"{shop.folder}-moved")
+    done = feat("env", "--json")
+    assert data(done)["offset"] == 0
+    assert f"repository that `{feat.cwd}/.git` names does not exist" in done.err
+    assert done.err.count("warning:") == 1
+
+
 def test_two_services_with_one_variable_are_an_error(shop: Shop):
     shop.project.service("my-web", shop.web + 1)
     shop.project.service("my_web", shop.web + 2)

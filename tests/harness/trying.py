@@ -180,6 +180,8 @@ class Stage:
     def close(self) -> None:
         for terminal in self.staying:
             terminal.close()
+        if os.path.isdir(os.path.join(self.env["XDG_STATE_HOME"], "devports", "logs")):
+            self.quietly("devports down")
         self.given_now.close()
 
 
