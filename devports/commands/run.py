@@ -18,7 +18,7 @@ from devports.commands.context import (
     target_of,
 )
 from devports.commands.debugger import with_debugger
-from devports.commands.free import print_free_error, tools_for
+from devports.commands.free import consent, print_free_error, tools_for
 from devports.core.recovery import (
     Ended,
     ListeningElsewhere,
@@ -36,7 +36,6 @@ from devports.core.service import (
     says_port,
     typed_command,
 )
-from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
@@ -56,7 +55,14 @@ if TYPE_CHECKING:
 
     from devports.core.recovery import RunEvent, WaitingForDependency
     from devports.core.service import OnConflict
-    from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
+    from devports.core.stop_plan import (
+        Answer,
+        ConfirmPolicy,
+        Outcome,
+        Progress,
+        Question,
+        WaitProgress,
+    )
     from devports.freeing import Wait
     from devports.records import RunRecord
     from devports.ui.console import Console
@@ -90,14 +96,8 @@ def run(
         on_conflict=on_conflict or service.on_conflict,
     )
     refuse_impossible(service)
-    log = log_of_process()
     news = reporter(context, service, config, events, more)
-    policy = ConfirmPolicy(
-        yes=yes,
-        other_users=other_users,
-        other_checkouts=other_checkouts,
-        interactive=context.screen.interactive,
-    )
+    policy = consent(context, yes, other_users, other_checkouts)
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
@@ -115,7 +115,6 @@ def run(
                 news=news,
                 take_over=take_over,
                 declared=declared,
-                log=log,
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
@@ -125,10 +124,7 @@ def run(
             policy = policy.replace(movable_port=service.port, moves=True)
     except DevportsError as error:
         context.print_error(error)
-        ended = Ended(error.exit_code, "devports", error.code, one_line(error))
-        if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
-            record = own_record(context.machine, service, config.root)
-            context.records().finish(record, ended.code, end_reason(ended))
+        ended = ended_by(context, error, service, config)
     report_end(context, news, service.name, session, ended)
     return ended.code
 
@@ -141,6 +137,15 @@ def ports_of_others(context: Context, config: Config) -> frozenset[int]:
         return AssignedPorts(context.records().path).ports_of_others(config.root)
     except DevportsError:
         return frozenset()
+
+
+def ended_by(context: Context, error: DevportsError, service: Service, config: Config) -> Ended:
+    """Return the end of a run by an error, and record it."""
+    ended = Ended(error.exit_code, "devports", error.code, one_line(error))
+    if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
+        record = own_record(context.machine, service, config.root)
+        context.records().finish(record, ended.code, end_reason(ended))
+    return ended
 
 
 def reporter(
@@ -259,7 +264,7 @@ class RunReporter:
         told_by: Callable[[], str],
     ) -> None:
         self._screen, self._service, self._arguments = screen, service, arguments
-        self._told_by = told_by
+        self._told_by, self.log = told_by, log_of_process()
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only with --events
@@ -340,7 +345,6 @@ def create_session(
     news: RunReporter,
     take_over: bool = False,
     declared: int,
-    log: str = "",
 ) -> Session | None:
     """Register the run, and return its session.
 
@@ -365,13 +369,13 @@ def create_session(
                     take_over or confirm_take_over(context.screen, other, policy)
                 ),
                 alone=endpoints if policy.moves else (),
-                log=log,
+                log=news.log,
             ),
         )
     except PortClaimedError:
         return None
-    if log:
-        enter_background(log, log_head(service.name, config.root))
+    if news.log:
+        enter_background(news.log, log_head(service.name, config.root))
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)
