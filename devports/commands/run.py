@@ -79,12 +79,7 @@ def run(
     The exit code is the server's own when one ran.
     """
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
-    service = service.replace(
-        port=port or service.port,
-        base=0 if port else service.base,
-        host=host or service.host,
-        on_conflict=on_conflict or service.on_conflict,
-    )
+    service = with_options(service, port, host, on_conflict)
     refuse_impossible(service)
     news = reporter(context, service, config, events, more)
     policy = ConfirmPolicy(
@@ -122,6 +117,18 @@ def run(
         ended = Ended(error.exit_code, "devports", error.code, one_line(error))
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def with_options(
+    service: Service, port: int | None, host: str | None, on_conflict: OnConflict | None
+) -> Service:
+    """Return a service as the command line wants it; a port that is typed is no shifted one."""
+    return service.replace(
+        port=port or service.port,
+        base=0 if port else service.base,
+        host=host or service.host,
+        on_conflict=on_conflict or service.on_conflict,
+    )
 
 
 def ports_of_others(context: Context, config: Config) -> frozenset[int]:
