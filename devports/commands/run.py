@@ -89,12 +89,7 @@ def run(
     The exit code is the server's own when one ran.
     """
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
-    service = service.replace(
-        port=port or service.port,
-        base=0 if port else service.base,
-        host=host or service.host,
-        on_conflict=on_conflict or service.on_conflict,
-    )
+    service = with_options(service, port, host, on_conflict)
     refuse_impossible(service)
     news = reporter(context, service, config, events, more)
     policy = consent(context, yes, other_users, other_checkouts)
@@ -127,6 +122,18 @@ def run(
         ended = ended_by(context, error, service, config)
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def with_options(
+    service: Service, port: int | None, host: str | None, on_conflict: OnConflict | None
+) -> Service:
+    """Return a service as the command line wants it; a port that is typed is no shifted one."""
+    return service.replace(
+        port=port or service.port,
+        base=0 if port else service.base,
+        host=host or service.host,
+        on_conflict=on_conflict or service.on_conflict,
+    )
 
 
 def ports_of_others(context: Context, config: Config) -> frozenset[int]:

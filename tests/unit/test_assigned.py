@@ -211,6 +211,14 @@ def test_the_record_is_private_and_what_is_known_costs_no_lock(shop: Shop):
     assert shop.record.stat().st_mtime_ns == before
 
 
+def test_what_a_killed_writer_has_begun_is_not_read_and_not_left(shop: Shop):
+    one, two = shop.linked("one"), shop.linked("two")
+    shop.resolved(one)
+    (shop.state / "assigned.json.new").write_text('{"version": 1, "checkouts": {"/x": ', "utf-8")
+    assert [shop.offset(each) for each in (one, two)] == [1, 2]
+    assert sorted(os.listdir(shop.state)) == ["assigned.json", "assigned.lock"]
+
+
 ENTRY = '{"project": "p", "gitdir": "g", "offset": 1, "ports": {"8000": 8001}}'
 BROKEN = {
     "half a file": "{",
