@@ -23,7 +23,7 @@ pytestmark = [NEEDS_FORK, NEEDS_PROC, NEEDS_PTY]
 
 RUN = ("sh", "console")
 KNOWN = (*RUN, "toml", "json", "jsonc", "yaml", "python", "js", "text")
-UNTRIED = 8
+UNTRIED = 6
 """At most so many blocks are declared as not to be run: each wants a good reason."""
 VARYING = frozenset(
     "pid ppid uid inode inodes user cwd exe started_at uptime_seconds seconds time name members"
