@@ -23,7 +23,7 @@ from devports.system.project import checkout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from devports.core.assigning import Bindable
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 VERSION = 1
 MAX_BYTES = 4 * 1024 * 1024
 """Far more than 10,000 checkouts need."""
-LOCK_WAIT = 10.0
-"""Seconds. Each holder of the lock binds a few ports and writes one file."""
+LOCK_WAIT = 30.0
+"""Seconds. A holder of the lock binds a few ports and writes one file, which takes milliseconds;
+on a busy machine with 50 first calls at once, the last one has waited for more than 10 s."""
 
 
 class AssignedPorts:
@@ -101,19 +102,33 @@ class AssignedPorts:
             bindable=bindable,
         )
         try:
-            if not record:
-                return plan(entries)[here.folder], True
-            with self.locked():
-                entries = plan(self.read())
-                self._write(entries)
+            planned = plan(entries)
+            if record:
+                planned = self._record(here.folder, entries, planned, plan)
         except NoRoomError as error:
             raise _no_room(error.base) from None
+        return planned[here.folder], True
+
+    def _record(
+        self,
+        folder: str,
+        entries: Mapping[str, Entry],
+        planned: dict[str, Entry],
+        plan: Callable[[Mapping[str, Entry]], dict[str, Entry]],
+    ) -> dict[str, Entry]:
+        """Write what was planned for `entries`; planned again if those have changed since.
+
+        Where nothing can be written, a main checkout has the ports of its file all the same.
+        """
+        try:
+            with self.locked():
+                if (now := self.read()) != entries:
+                    planned = plan(now)
+                self._write(planned)
         except OSError as error:
-            mine = plan(entries)[here.folder]
-            if mine.offset:
+            if planned[folder].offset:
                 raise self._not_assigned(error) from None
-            return mine, False  # those of the file
-        return entries[here.folder], True
+        return planned
 
     def release(self, folder: str) -> bool:
         """Remove the entry of a checkout; return whether there was one.
@@ -182,12 +197,11 @@ class AssignedPorts:
 
         why = error.strerror or type(error).__name__
         busy = isinstance(error, BlockingIOError)
-        fact = f"still locked after {LOCK_WAIT:g} s" if busy else f"cannot be written: {why}"
+        fact = f"is still locked after {LOCK_WAIT:g} s" if busy else f"cannot be written: {why}"
         again = hint("run ", own_command("ports"), " here once, where that folder can be written")
         return DevportsError(
             "not-assigned",
-            "this worktree has no ports yet",
-            facts=(f"{self.folder} {fact}",),
+            f"this worktree has no ports yet, and `{self.folder}` {fact}",
             hints=(again,),
         )
 

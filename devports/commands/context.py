@@ -120,7 +120,16 @@ class Context:
             self._assigned, new = in_checkout(config, place, self.machine, record=record)
             if new and record and self._assigned.offset:
                 self.screen.progress(f"devports: {ports_text(self._assigned)}")
+            if self._assigned is config:
+                self._warn_of_lost_repository(config.root)
         return self._assigned
+
+    def _warn_of_lost_repository(self, folder: str) -> None:
+        from devports.system.project import lost_repository
+
+        if link := lost_repository(folder):
+            lost = f"the repository that `{link}` names does not exist"
+            self.print_warning(f"{lost}; using the ports of the file")
 
     def resolved(self) -> Config:
         """Return the configuration with the ports that services really have.

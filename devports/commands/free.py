@@ -79,12 +79,7 @@ def free_targets(
     `timeout` is in seconds, from SIGTERM to SIGKILL; by default the service's own. So is `settle`,
     for which devports watches for a restart by a supervisor.
     """
-    policy = ConfirmPolicy(
-        yes=yes,
-        other_users=other_users,
-        other_checkouts=other_checkouts,
-        interactive=context.screen.interactive,
-    )
+    policy = consent(context, yes, other_users, other_checkouts)
     limits = StopTimeouts(settle=settle)
     carry_out = preview if dry_run else free
     tools = tools_for(context)
@@ -113,6 +108,16 @@ def free_targets(
         else:
             print_free_error(context, target, freed)
     return code
+
+
+def consent(context: Context, yes: bool, other_users: bool, other_checkouts: bool) -> ConfirmPolicy:
+    """Return what may be stopped, by the options of a command and the terminal it has."""
+    return ConfirmPolicy(
+        yes=yes,
+        other_users=other_users,
+        other_checkouts=other_checkouts,
+        interactive=context.screen.interactive,
+    )
 
 
 def with_live_run(context: Context, asked: Target) -> Target:

@@ -18,7 +18,7 @@ from devports.commands.context import (
     target_of,
 )
 from devports.commands.debugger import with_debugger
-from devports.commands.free import print_free_error, tools_for
+from devports.commands.free import consent, print_free_error, tools_for
 from devports.core.recovery import (
     Ended,
     ListeningElsewhere,
@@ -36,7 +36,6 @@ from devports.core.service import (
     says_port,
     typed_command,
 )
-from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError, is_refusal, refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
@@ -58,7 +57,14 @@ if TYPE_CHECKING:
 
     from devports.core.recovery import RunEvent, WaitingForDependency
     from devports.core.service import OnConflict
-    from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
+    from devports.core.stop_plan import (
+        Answer,
+        ConfirmPolicy,
+        Outcome,
+        Progress,
+        Question,
+        WaitProgress,
+    )
     from devports.freeing import Wait
     from devports.records import RunRecord
     from devports.ui.console import Console
@@ -85,23 +91,12 @@ def run(
     The exit code is the server's own when one ran.
     """
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
-    service = service.replace(
-        port=port or service.port,
-        base=0 if port else service.base,
-        host=host or service.host,
-        on_conflict=on_conflict or service.on_conflict,
-    )
+    service = with_options(service, port, host, on_conflict)
     refuse_impossible(service)
-    log = log_of_process()
     if missed := untrusted("sockets"):
         context.print_warning(missed_text(missed))
     news = reporter(context, service, config, events, more)
-    policy = ConfirmPolicy(
-        yes=yes,
-        other_users=other_users,
-        other_checkouts=other_checkouts,
-        interactive=context.screen.interactive,
-    )
+    policy = consent(context, yes, other_users, other_checkouts)
     policy = on_conflict_of(service, policy, config.root)
     session: Session | None = None
     ended: Ended | None = None
@@ -119,7 +114,6 @@ def run(
                 news=news,
                 take_over=take_over,
                 declared=declared,
-                log=log,
             )
             session = made or session
             if made is not None and (ended := made.run()) is not None:
@@ -130,12 +124,21 @@ def run(
     except (DevportsError, OSError) as problem:
         error = as_message(problem, service.name)
         context.print_error(error)
-        ended = Ended(error.exit_code, "devports", error.code, one_line(error))
-        if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
-            record = own_record(context.machine, service, config.root)
-            context.records().finish(record, ended.code, end_reason(ended))
+        ended = ended_by(context, error, service, config)
     report_end(context, news, service.name, session, ended)
     return ended.code
+
+
+def with_options(
+    service: Service, port: int | None, host: str | None, on_conflict: OnConflict | None
+) -> Service:
+    """Return a service as the command line wants it; a port that is typed is no shifted one."""
+    return service.replace(
+        port=port or service.port,
+        base=0 if port else service.base,
+        host=host or service.host,
+        on_conflict=on_conflict or service.on_conflict,
+    )
 
 
 def ports_of_others(context: Context, config: Config) -> frozenset[int]:
@@ -156,6 +159,15 @@ def as_message(error: DevportsError | OSError, name: str) -> DevportsError:
         raise error
     failed = f"cannot run `{name}`"
     return refusal(error, failed, service=name, exit_code=exitcodes.NOT_EXECUTABLE)
+
+
+def ended_by(context: Context, error: DevportsError, service: Service, config: Config) -> Ended:
+    """Return the end of a run by an error, and record it."""
+    ended = Ended(error.exit_code, "devports", error.code, one_line(error))
+    if error.exit_code != exitcodes.ALREADY_RUNNING:  # that record is of the other run
+        record = own_record(context.machine, service, config.root)
+        context.records().finish(record, ended.code, end_reason(ended))
+    return ended
 
 
 def reporter(
@@ -288,7 +300,7 @@ class RunReporter:
         told_by: Callable[[], str],
     ) -> None:
         self._screen, self._service, self._arguments = screen, service, arguments
-        self._told_by = told_by
+        self._told_by, self.log = told_by, log_of_process()
         self._log: EventLog | None = None
         if events is not None:
             from devports.ui.events import EventLog  # only with --events
@@ -369,7 +381,6 @@ def create_session(
     news: RunReporter,
     take_over: bool = False,
     declared: int,
-    log: str = "",
 ) -> Session | None:
     """Register the run, and return its session.
 
@@ -395,13 +406,13 @@ def create_session(
                 ),
                 at_once=take_over,
                 alone=endpoints if policy.moves else (),
-                log=log,
+                log=news.log,
             ),
         )
     except PortClaimedError:
         return None
-    if log:
-        enter_background(log, log_head(service.name, config.root))
+    if news.log:
+        enter_background(news.log, log_head(service.name, config.root))
     launch = launch.replace(declared=declared if declared != service.port else 0)
     limits = StopTimeouts(stop=service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
     tools = news.tools(context, service.name)

@@ -12,7 +12,7 @@ import os
 
 from devports import exitcodes
 from devports.commands.context import service_of, target_of
-from devports.commands.free import free_error, remedies_for, tools_for
+from devports.commands.free import consent, free_error, remedies_for, tools_for
 from devports.commands.run import LINGER_TIMEOUT, on_conflict_of
 from devports.core.hint import hint, own_command
 from devports.core.service import with_dependencies
@@ -76,12 +76,7 @@ def up(
     refuse_on_windows(wanted[0].name)
     refuse_unwritable(context.records())
     context.records().prune_logs()
-    policy = ConfirmPolicy(
-        yes=yes,
-        other_users=other_users,
-        other_checkouts=other_checkouts,
-        interactive=context.screen.interactive,
-    )
+    policy = consent(context, yes, other_users, other_checkouts)
     starts = [Start(context, config, service, policy) for service in wanted]
     interrupted = 0
     try:
@@ -298,7 +293,7 @@ class Start:
         if not self.service.command:
             self._await_server()
         elif self.detached is not None:
-            self._await_own()
+            self._await_own(self.detached)
         elif self._joined:
             self._await_other()
         elif any(need.state not in (None, "ready") for need in needs):
@@ -330,11 +325,9 @@ class Start:
         each = service.ready.timeout + service.stop_timeout + CLEANUP_TIME
         return each * service.attempts + LINGER_TIMEOUT
 
-    def _await_own(self) -> None:
-        assert self.detached is not None  # noqa: S101  # by its caller
-        code = self.detached.process.poll()
-        run = self._run()
-        if run is not None and run.key.pid != self.detached.process.pid:
+    def _await_own(self, detached: DetachedRun) -> None:
+        code, run = detached.process.poll(), self._run()
+        if run is not None and run.key.pid != detached.process.pid:
             if code is not None:  # another one was faster, which is as good
                 self._join()
         elif code is not None:

@@ -25,6 +25,11 @@ MORE = """\
 # ready = { http = "/healthz" }      # ready when this path responds
 # depends_on = ["db"]                # start after `db` is ready
 # env_file = ".env"
+#
+# Own ports for every git worktree and clone:
+#
+# [defaults]
+# port_per = "worktree"
 """
 NO_SERVER = """
 # No server was found. Uncomment a service and replace its command with your own.

@@ -208,6 +208,13 @@ def _has_main_checkout(common: str) -> bool:
     return os.path.basename(common) == ".git" and not bare
 
 
+def lost_repository(folder: str) -> str:
+    """Return the `.git` of a worktree whose repository does not exist; empty if there is none."""
+    links = (os.path.join(root, ".git") for root in _upwards(folder))
+    link = next(filter(os.path.lexists, links), "")
+    return link if link and not _git_folder(link) else ""
+
+
 def checkouts_of(folder: str) -> tuple[str, ...]:
     """Return the top folders of the other checkouts that git knows of the repository."""
     if (found := _around(folder)) is None:

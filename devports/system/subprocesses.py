@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from devports.core.value import Frozen
-from devports.system import WINDOWS, clock
+from devports.system import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def become(argv: tuple[str, ...], environ: Mapping[str, str]) -> int:
     """
     import signal
 
-    if WINDOWS:
+    if not hasattr(os, "fork"):
         import subprocess
 
         return subprocess.run(argv, env=dict(environ), check=False).returncode
     for name in ("SIGPIPE", "SIGXFSZ"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    os.execvpe(argv[0], argv, environ)  # noqa: S606  # a shell would read the arguments again
+    os.execvpe(argv[0], argv, environ)
 
 
 class _Reader:

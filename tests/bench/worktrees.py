@@ -1,14 +1,16 @@
 """Do 50 worktrees that ask for their ports at once get distinct ones, and keep them?
 
 Each round has a new state folder, and calls `devports env --json` in the main checkout and 49
-linked worktrees at the same time; 15 of the calls are killed by SIGKILL at random moments. Then
-each is called again. Counted: calls, kills that hit, answers, and what must be 0: a port of two
-checkouts, an answer that changed, a main checkout without the ports of the file, other files than
-the record and its lock. `python -m tests.bench.worktrees [ROUNDS]`
+linked worktrees at the same time. 15 of the calls are killed by SIGKILL while they have the lock,
+by /proc/locks: they read, bind, write or rename. Then each is called again. Counted: calls, kills,
+answers, and what must be 0: a port of two checkouts, an answer that changed, a main checkout
+without the ports of the file, other files than the record and its lock.
+`python -m tests.bench.worktrees [ROUNDS]`
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -16,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tests.harness.command import clean_environment, installed
 from tests.harness.project import Project
 
 CHECKOUTS, KILLED = 50, 15
+CHANCE = 0.03
+"""Of a call to be killed each time that it is seen with the lock, so that some are killed late."""
 PORTS = (21000, 21001, 26000)
 """Two neighbours, so that offsets are even, and one far from them."""
 FILES = {"assigned.json", "assigned.json.new", "assigned.lock"}
@@ -51,22 +54,33 @@ def asking(folder: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
 
 
 def ports_in(output: bytes) -> tuple[int, ...]:
-    services = json.loads(output)["data"]["services"]
+    document = json.loads(output)
+    services = document["data"].get("services")
+    assert services, document["errors"]
     return tuple(services[f"s{number}"]["port"] for number in range(len(PORTS)))
 
 
-def one_round(folders: list[str], home: str, longest: float) -> tuple[Counter[str], float]:
-    """Return the counts of a round, and how many seconds its calls took; `longest`: till a kill."""
+def holder_of(path: str) -> int:
+    """Return the pid that holds the lock of a file, 0 if none does (proc_locks(5))."""
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as file:
+        inode = os.stat(path).st_ino
+        for _, kind, _, _, pid, place, *_ in (line.split() for line in file if "->" not in line):
+            if kind == "FLOCK" and place.endswith(f":{inode}"):
+                return int(pid)
+    return 0
+
+
+def one_round(folders: list[str], home: str) -> Counter[str]:
+    """Return the counts of a round."""
     env = clean_environment(home)
     state = os.path.join(env["XDG_STATE_HOME"], "devports")
     calls = [asking(folder, env) for folder in folders]
-    victims = random.sample(range(len(calls)), KILLED)
-    begin = time.monotonic()
-    for moment, victim in sorted((random.uniform(0, longest), victim) for victim in victims):
-        time.sleep(max(0.0, begin + moment - time.monotonic()))  # noqa: TID251  # a random moment
-        calls[victim].kill()
+    alive = {call.pid: call for call in calls}
+    while alive and len(calls) - len(alive) < KILLED and any(c.poll() is None for c in calls):
+        pid = holder_of(os.path.join(state, "assigned.lock"))
+        if pid in alive and random.random() < CHANCE:
+            alive.pop(pid).kill()
     outputs = [call.communicate()[0] for call in calls]
-    took = time.monotonic() - begin
     with open(os.path.join(state, "assigned.json"), encoding="utf-8") as file:
         recorded = json.load(file)["checkouts"]
     killed = [call.returncode == -signal.SIGKILL for call in calls]
@@ -74,7 +88,7 @@ def one_round(folders: list[str], home: str, longest: float) -> tuple[Counter[st
     again = [ports_in(asking(folder, env).communicate()[0]) for folder in folders]
     every = [port for ports in again for port in ports]
     left = set(os.listdir(state))
-    counts = Counter(
+    return Counter(
         {
             "rounds": 1,
             "calls": len(calls) + len(again),
@@ -89,19 +103,16 @@ def one_round(folders: list[str], home: str, longest: float) -> tuple[Counter[st
             "other files": len(left - FILES),
         }
     )
-    return counts, took
 
 
 def main(rounds: int) -> None:
     total: Counter[str] = Counter()
-    took = 5.0
     with tempfile.TemporaryDirectory() as folder:
         folders = checkouts(Path(folder))
         for number in range(rounds):
             home = os.path.join(folder, f"home{number}")
             os.mkdir(home)
-            counts, took = one_round(folders, home, took)
-            total.update(counts)
+            total.update(one_round(folders, home))
             print(f"{number + 1} of {rounds}", file=sys.stderr)
     for name, count in total.items():
         print(f"{name}: {count}")

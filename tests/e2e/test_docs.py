@@ -22,7 +22,7 @@ pytestmark = [NEEDS_FORK, NEEDS_PROC, NEEDS_PTY]
 """What the pages show is Linux's: names of processes, and how the port gets to a server."""
 
 RUN = ("sh", "console")
-KNOWN = (*RUN, "toml", "json", "jsonc", "yaml")
+KNOWN = (*RUN, "toml", "json", "jsonc", "yaml", "python", "js", "text")
 UNTRIED = 6
 """At most so many blocks are declared as not to be run: each wants a good reason."""
 VARYING = frozenset(

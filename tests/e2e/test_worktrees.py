@@ -217,30 +217,22 @@ def test_the_editors_files_are_the_same_in_every_checkout(shop: Shop):
 SHELLS = [name for name in ("sh", "bash", "zsh") if shutil.which(name)]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_reads_the_variables(shop: Shop, shell: str):
+def test_shells_read_the_variables_and_none_of_the_project_is_among_them(shop: Shop):
     feat = shop.worktree("feat")
-    devports = shlex.join(feat.argv)
-    script = f'eval "$({devports} env web)"; echo $WEB_PORT $WEB_METRICS_PORT $URL $DB_URL $DB_HOST'
-    done = subprocess.run(
-        [shell, "-c", script],
-        cwd=feat.cwd,
-        env=feat.env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    script = f'eval "$({shlex.join(feat.argv)} env web)"; '
+    script += "echo $WEB_PORT $WEB_METRICS_PORT $URL $DB_URL $DB_HOST"
     url = f"http://127.0.0.1:{shop.web + 1}/"
-    assert done.stdout.split() == [str(shop.web + 1), str(shop.metrics + 1), url, "localhost"]
-
-
-@pytest.mark.parametrize("words", [(), ("web", "--format", "dotenv"), ("--json",)], ids=" ".join)
-def test_no_variable_of_the_project_is_printed(shop: Shop, words: tuple[str, ...]):
-    done = shop.main("env", *words)
-    assert done.code == exitcodes.OK, done
-    assert "s3cr3t" not in done.text
-    assert "app_" not in done.text
-    assert done.out.startswith("export ") is (not words)
+    for shell in SHELLS:
+        done = subprocess.run(
+            [shell, "-c", script], cwd=feat.cwd, env=feat.env, capture_output=True, check=True
+        )
+        numbers = [str(shop.web + 1), str(shop.metrics + 1)]
+        assert done.stdout.decode().split() == [*numbers, url, "localhost"], shell
+    for words in ((), ("web", "--format", "dotenv"), ("--json",)):
+        printed = feat("env", *words)
+        assert printed.code == exitcodes.OK, printed
+        assert not [secret for secret in ("s3cr3t", "app_") if secret in printed.text]
+        assert printed.out.startswith("export ") is (not words)
 
 
 @pytest.mark.parametrize(
@@ -266,6 +258,15 @@ def test_exec_is_the_command_and_knows_the_ports(shop: Shop):
     run = shop.worktree("feat").start("exec", "web", "--", sys.executable, "-c", script)
     assert run.ends() == 0
     assert run.out.split() == [str(run.pid), str(shop.web + 1), str(shop.web + 1)]
+
+
+def test_a_worktree_without_its_repository_has_the_ports_of_the_file_and_says_so(shop: Shop):
+    feat = shop.worktree("feat")
+    os.rename(shop.folder, f"{shop.folder}-moved")
+    done = feat("env", "--json")
+    assert data(done)["offset"] == 0
+    assert f"repository that `{feat.cwd}/.git` names does not exist" in done.err
+    assert done.err.count("warning:") == 1
 
 
 def test_two_services_with_one_variable_are_an_error(shop: Shop):

@@ -47,7 +47,7 @@ VARYING = (
     (re.compile(r"started by .*"), "started by X"),
     (re.compile(r"\bfor (?:less than )?[\d.]+ (?:s|min)\b"), "for T"),
     (re.compile(r"(?:\bless than |<)?\b[\d.]+ s\b"), "T s"),
-    (re.compile(r"\b\d+(?= +T s +http)"), "N"),
+    (re.compile(r"\b\d+(?= +T s +http| +ready +)"), "N"),
     (re.compile(r"\b\d\d:\d\d\b"), "HH:MM"),
     (re.compile(r" +"), " "),
 )
@@ -180,6 +180,8 @@ class Stage:
     def close(self) -> None:
         for terminal in self.staying:
             terminal.close()
+        if os.path.isdir(os.path.join(self.env["XDG_STATE_HOME"], "devports", "logs")):
+            self.quietly("devports down")
         self.given_now.close()
 
 

@@ -150,6 +150,23 @@ def test_a_service_costs_the_reader_of_its_configuration_too(port: int, tmp_path
     assert ran.modules & (PARSER | HEAVY) == set()
 
 
+@NEEDS_FORK
+@pytest.mark.parametrize("line", ["check web", "status", "run web"])
+@pytest.mark.parametrize("per", ["machine", "worktree"])
+def test_only_a_port_for_each_worktree_opens_the_record_and_the_files_of_git(
+    port: int, tmp_path: Path, line: str, per: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / ".git").mkdir()
+    config = f'[services.web]\nport = {port}\nport_per = "{per}"\ncommand = "true"\n'
+    (tmp_path / "devports.toml").write_text(config, "utf-8")
+    ran = Ran(*line.split(), folder=tmp_path)
+    opened = {event[1] for event in ran.did("open", "os.listdir", "os.scandir")}
+    extra = {path for path in opened if "assigned" in path or ".git" in path}
+    assert bool(extra) is (per == "worktree"), extra
+    assert (".assigned" in ran.ours) is (per == "worktree")
+
+
 @NEEDS_NETLINK_BOUND
 @pytest.mark.parametrize("number", [1, 20], ids=["one service", "20 services"])
 def test_one_question_to_the_kernel_answers_for_every_service(

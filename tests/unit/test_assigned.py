@@ -187,7 +187,8 @@ def test_a_service_and_a_port_that_are_added_later_leave_the_others(shop: Shop):
     found = shop.resolved(one, WEB.replace(name="site"), API, more)
     assert [s.port for s in found.services] == [8002, 8003, 5434]
     assert found.services[-1].ports == (("metrics", 9102),)
-    assert (found.offset, found.services[0].base) == (2, 8000)
+    assert (found.offset, found.services[0].base, found.services[0].declared) == (2, 8000, 8000)
+    assert found.get("api") == found.services[1]
 
 
 def test_what_is_not_started_here_and_the_debugger_stay(shop: Shop):
@@ -209,6 +210,14 @@ def test_the_record_is_private_and_what_is_known_costs_no_lock(shop: Shop):
     shop.resolved(one)
     assert os.listdir(shop.state) == ["assigned.json"]
     assert shop.record.stat().st_mtime_ns == before
+
+
+def test_what_a_killed_writer_has_begun_is_not_read_and_not_left(shop: Shop):
+    one, two = shop.linked("one"), shop.linked("two")
+    shop.resolved(one)
+    (shop.state / "assigned.json.new").write_text('{"version": 1, "checkouts": {"/x": ', "utf-8")
+    assert [shop.offset(each) for each in (one, two)] == [1, 2]
+    assert sorted(os.listdir(shop.state)) == ["assigned.json", "assigned.lock"]
 
 
 ENTRY = '{"project": "p", "gitdir": "g", "offset": 1, "ports": {"8000": 8001}}'
@@ -257,7 +266,7 @@ def test_where_nothing_can_be_written_what_is_assigned_is_enough(shop: Shop):
         shop.resolved(shop.linked("other"))
     error = raised.value
     assert (error.code, error.exit_code) == ("not-assigned", 2)
-    assert error.facts == (f"{shop.state} cannot be written: Is a directory",)
+    assert f"`{shop.state}` cannot be written: Is a directory" in error.message
     assert "`devports ports`" in text_of(error.hints[0])
 
 

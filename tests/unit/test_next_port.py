@@ -45,6 +45,19 @@ def test_ports_that_the_configuration_gives_to_somebody_are_passed_over():
     assert ports(searching(FakeMachine(), db))[:3] == [8003, 8005, 8006]
 
 
+def test_ports_of_other_worktrees_are_passed_over_and_read_when_a_port_is_needed():
+    read = []
+
+    def assigned() -> set[int]:
+        read.append(True)
+        return {8001, 8004}
+
+    search = next_ports(FakeMachine(), WEB, Config("", "/p", (WEB,)), assigned)
+    assert not read
+    assert ports(search)[:2] == [8003, 8005]
+    assert read == [True]
+
+
 def test_ports_on_which_somebody_is_seen_are_passed_over_and_nothing_is_bound():
     machine = FakeMachine()
     machine.before_probe = lambda: pytest.fail("the kernel was asked")

@@ -17,6 +17,7 @@ from devports.core.service import (
     says_port,
     typed_command,
     values_for,
+    with_dependencies,
 )
 
 DB = Service("db", 5432, host="localhost")
@@ -190,3 +191,12 @@ def test_it_is_called_by_its_program(words: tuple[str, ...], name: str):
 def test_a_run_of_it_is_called_by_its_port_too():
     assert typed_command(("uvicorn",), 8000, "127.0.0.1", "/").run_name == "uvicorn:8000"
     assert WEB.run_name == WEB.name
+
+
+def test_services_come_behind_what_they_depend_on_each_once() -> None:
+    api = Service("api", 1, depends_on=("db",))
+    web = Service("web", 2, depends_on=("api", "db"))
+    config = Config("", "", (web, api, DB))
+    assert with_dependencies(config, [web]) == (DB, api, web)
+    assert with_dependencies(config, [api]) == (DB, api)
+    assert with_dependencies(config, config.services) == (DB, api, web)

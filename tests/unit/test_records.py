@@ -16,7 +16,15 @@ from devports.core.model import Endpoint, PortSpec, ProcessKey
 from devports.core.recovery import WaitingForPreviousRun
 from devports.core.service import Service
 from devports.errors import DevportsError
-from devports.records import RunEnd, RunRecord, RunRecords, folder, run_statuses
+from devports.records import (
+    CONTINUED,
+    RunEnd,
+    RunRecord,
+    RunRecords,
+    folder,
+    log_head,
+    run_statuses,
+)
 from devports.run import takeover
 from devports.run.takeover import PortClaimedError, register_run
 from devports.system import native
@@ -643,3 +651,37 @@ END = RunEnd(1000.0, 3, "crashed")
 )
 def test_who_depends_on_an_ended_run_need_not_wait(end: RunEnd, begun: float, fails: bool):
     assert end.fails_dependents(begun) == fails
+
+
+def test_logs_of_removed_folders_are_removed(records: RunRecords, tmp_path: Path):
+    kept, gone = tmp_path / "kept", tmp_path / "gone"
+    kept.mkdir()
+    logs = os.path.dirname(records.log_path("web", ""))
+    os.makedirs(logs)
+    for project in (kept, gone):
+        path = records.log_path("web", str(project))
+        with open(path, "wb") as file:
+            file.write(log_head("web", str(project)))
+        with open(f"{path}.1", "wb") as file:
+            file.write(CONTINUED + log_head("web", str(project)))
+    strange = os.path.join(logs, "web-0.log")
+    with open(strange, "wb") as file:
+        file.write(b"of ` in /nowhere\n")
+    records.prune_logs()
+    log = os.path.basename(records.log_path("web", str(kept)))
+    assert sorted(os.listdir(logs)) == sorted([log, f"{log}.1", "web-0.log"])
+
+
+def test_the_log_of_stops_is_private_bounded_and_one_line_each(
+    records: RunRecords, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sys.argv", ["devports", "free", "a\nb"])
+    monkeypatch.setattr("devports.records.MAX_STOPS", 1000)
+    for number in range(50):
+        records.log_stop(f"stopping number {number}")
+    with open(records.stops, encoding="utf-8") as file:
+        lines = file.readlines()
+    assert all(" stopping number " in line and "`devports free " in line for line in lines)
+    assert "number 49" in lines[-1]
+    assert sum(map(len, lines)) <= 1300
+    assert stat.S_IMODE(os.stat(records.stops).st_mode) == 0o600

@@ -7,7 +7,16 @@ import shlex
 import pytest
 
 from devports.core.command_line import values_of, without
-from devports.core.handoff import HandoffPlan, fill_descriptors, loads_hook, mark, plan_handoff
+from devports.core.handoff import (
+    HandoffPlan,
+    fill_descriptors,
+    loads_hook,
+    mark,
+    node_options,
+    plan_handoff,
+    python_path,
+    without_outer_run,
+)
 from devports.core.model import Endpoint
 from devports.core.service import Service
 from devports.errors import DevportsError
@@ -260,3 +269,36 @@ def test_options_are_found_and_taken_out(words: str, values: tuple[str, ...], re
 )
 def test_who_loads_a_hook_may_be_late_on_a_busy_machine(name: str, *, late: bool) -> None:
     assert loads_hook(name) is late
+
+
+FOLDER = "/opt/site-packages/devports/run/hooks/python"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({"PATH": "/bin", "PORT": "1"}, {"PATH": "/bin", "PORT": "1"}, id="outside"),
+        pytest.param({"DEVPORTS_RUN": "1.2", "DEVPORTS_HOOK": "t 1 /f"}, {}, id="its own"),
+        pytest.param({"PYTHONPATH": python_path("", FOLDER)}, {}, id="PYTHONPATH alone"),
+        pytest.param(
+            {"PYTHONPATH": python_path("/mine:/x", FOLDER)},
+            {"PYTHONPATH": "/mine:/x"},
+            id="before another PYTHONPATH",
+        ),
+        pytest.param(
+            {"NODE_OPTIONS": node_options("--inspect", "/s t/devports/hooks/node-0123abcd.cjs")},
+            {"NODE_OPTIONS": "--inspect"},
+            id="behind another option of Node",
+        ),
+        pytest.param(
+            {"NODE_OPTIONS": '--require "/mine.cjs"'},
+            {"NODE_OPTIONS": '--require "/mine.cjs"'},
+            id="another module of Node",
+        ),
+        pytest.param({"PYTHONPATH": ""}, {"PYTHONPATH": ""}, id="empty stays empty"),
+    ],
+)
+def test_the_environment_without_an_outer_run(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    assert without_outer_run(before) == after
