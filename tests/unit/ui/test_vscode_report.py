@@ -75,7 +75,9 @@ KEY = (
 )
 WHY = "note: no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
 NEXT = [
-    pytest.param(Plan((NEW, ABSENT), runs=("Run Web", "Run Api")), [RUN, KEY, WHY], id="only tasks"),
+    pytest.param(
+        Plan((NEW, ABSENT), runs=("Run Web", "Run Api")), [RUN, KEY, WHY], id="only tasks"
+    ),
     pytest.param(
         Plan((NEW, STALE), runs=("Run Web",), debugs=("Debug Web",)),
         [RUN, f"next in VS Code: {DEBUG}", KEY],
