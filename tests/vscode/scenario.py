@@ -358,7 +358,7 @@ def started(space: Workspace) -> Iterator[Step]:
     yield {"runTask": "blind"}
     yield {"expectEvent": {"event": "taskStart", "name": "blind"}}
     yield {"expectQuiet": 7000}
-    yield {"terminateTask": "blind"}
+    yield {"expectEvent": {"event": "taskEnd", "name": "blind"}}
 
 
 def small(space: Workspace) -> Iterator[Step]:

@@ -52,7 +52,7 @@ TASKS = """\
     "version": "2.0.0",
     "tasks": [
         { "label": "build", "type": "shell", "command": "true", "problemMatcher": [] }, // quick
-        { "label": "blind", "command": "sleep 60", "isBackground": true, "problemMatcher": [] },
+        { "label": "blind", "command": "sleep 9", "isBackground": true, "problemMatcher": [] },
     ],
 }
 """
