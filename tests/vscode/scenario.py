@@ -431,7 +431,7 @@ def worker(space: Workspace) -> Iterator[Step]:
 
 
 def closed(space: Workspace) -> Iterator[Step]:
-    yield note("the window is closed: the server stays, and a new window has its task")
+    yield note("the window is closed: the server stays, and a new window can take it over")
     yield {"runTask": "Run Backend"}
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"closeWindow": True}
@@ -439,8 +439,10 @@ def closed(space: Workspace) -> Iterator[Step]:
     yield {"openWindow": True}
     yield {"expectPage": space.url("backend")}
     yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "already running|is ready on", "timeout": 40000}
+    yield {"expectAsked": "already running", "timeout": 40000}
     yield {"screenshot": "reopened"}
+    yield {"pressUntil": {"press": "y", "gone": r"^ > \w  "}}
+    yield {"expectTerminal": "`backend` is ready on", "timeout": 40000}
     yield from ended(space, "Run Backend", "backend")
 
 
