@@ -284,9 +284,11 @@ let failed = 0;
 let held = 0;
 let title = '';
 let part = '';
+let ending = false;
 
 async function play() {
   for (const raw of steps) {
+    if (ending) return;
     const step = { timeout: 20000, ...raw };
     step.timeout *= patience;
     const verb = Object.keys(raw).find(key => key in VERBS);
@@ -310,6 +312,7 @@ async function play() {
       held += 1;
       console.log(`ok    ${label} (${Date.now() - begun} ms)`);
     } catch (error) {
+      if (ending) return;
       failed += 1;
       console.log(`FAIL  ${label}\n      in "${title}": ${error.message.replaceAll('\n', '\n      ')}`);
       await page.screenshot({ path: path.join(out, `failed-${failed}.png`) }).catch(() => {});
@@ -338,6 +341,7 @@ fs.mkdirSync(out, { recursive: true });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     console.log(`\nended by ${signal} in "${title}": ${held} steps held, ${failed} failed; see ${out}`);
+    ending = true;
     stop().finally(() => process.exit(1));
   });
 }
@@ -357,5 +361,5 @@ try {
   }
   await stop();
 }
-console.log(failed ? `\n${failed} parts failed, ${held} steps held; see ${out}` : `\nall ${held} steps held`);
-process.exit(failed ? 1 : 0);
+if (!ending) console.log(failed ? `\n${failed} parts failed, ${held} steps held; see ${out}` : `\nall ${held} steps held`);
+process.exit(failed || ending ? 1 : 0);
