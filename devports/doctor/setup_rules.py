@@ -115,7 +115,7 @@ def flaws(facts: Facts) -> Iterator[Problem]:
     for flaw in (each for each in facts.editor.flaws if each.code != UNSEEN):
         yield Problem(
             f"editor-{flaw.code}",
-            "warning",
+            flaw.severity,
             flaw.what,
             evidence=(f"{flaw.path}:{flaw.line}:{flaw.column}",),
             why=flaw.why,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from devports.core.recovery import WaitingForDependency
     from devports.core.service import Config, Service
     from devports.freeing import Wait
-    from devports.records import RunRecords
+    from devports.records import RunEnd, RunRecords
     from devports.system import Machine
 
 
@@ -68,16 +68,21 @@ def wait_for_dependencies(
     `wait` shows each wait while it lasts.
 
     Raises:
-        DevportsError: a dependency was not ready within its timeout.
+        DevportsError: a dependency was not ready within its timeout, or its run ended just before
+            this one began, or since then.
     """
-    from devports.core.recovery import WaitingForDependency  # not for `devports wait`
+    from time import time  # not for `devports wait`
 
+    from devports.core.recovery import WaitingForDependency
+
+    begun = time()
     for dependency in (config.get(name) for name in service.depends_on):
         if dependency is None:
             continue  # the configuration has been checked
         ends, seconds = endpoints_of(machine, dependency.spec), dependency.ready.timeout
         if is_ready(machine, records, dependency, config.root, ends):
             continue
+        refuse_failed(records, config, service, dependency, begun)
         deadline = clock.Deadline(seconds)
         run = records.live_run(dependency.name, config.root)
         startable = bool(dependency.command) and run is None
@@ -88,8 +93,55 @@ def wait_for_dependencies(
             while not is_ready(machine, records, dependency, config.root, ends):
                 if deadline.passed:
                     raise not_ready(service, dependency)
+                refuse_failed(records, config, service, dependency, begun)
                 clock.pause(min(LOOK_EVERY, deadline.left))
                 tick()
+
+
+def refuse_failed(
+    records: RunRecords, config: Config, service: Service, dependency: Service, begun: float
+) -> None:
+    """Check that the last run of a dependency has not just failed, so that a wait may help.
+
+    VS Code starts the next task of a sequence also where a background task has failed.
+
+    Args:
+        records: of the runs.
+        config: of both services.
+        service: whose run began at `begun`, in seconds since the epoch.
+        dependency: of the service.
+        begun: as above.
+
+    Raises:
+        DevportsError: it has.
+    """
+    end = records.last_end(dependency.name, config.root) if dependency.command else None
+    if end is None or not end.fails_dependents(begun):
+        return
+    from time import time
+
+    error = not_ready(service, dependency)
+    why, ago = _why_ended(end), max(0.0, time() - end.time)
+    error.message = (
+        f"`{dependency.name}` is not running: {why}, {ago:.0f} s ago (required by `{service.name}`)"
+    )
+    raise error
+
+
+def _why_ended(end: RunEnd) -> str:
+    match end.reason:
+        case "declined":
+            return "its port is in use and was not freed"
+        case "supervised":
+            return "its port is in use by a process that devports does not stop"
+        case "not-found":
+            return "its command or folder was not found"
+        case "stopped":
+            return "it was stopped before it was ready"
+        case "exited" | "crashed":
+            return f"it exited with code {end.code}"
+        case "failed":
+            return f"its run ended with devports exit code {end.code}"
 
 
 def with_real_ports(records: RunRecords, config: Config) -> Config:

@@ -9,6 +9,7 @@ The facts are collected once and have two forms: lines of text for a pipe, and `
 
 from __future__ import annotations
 
+from devports.core import jsonc
 from devports.core.hint import OwnCommand, hint, own_command, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
@@ -437,14 +438,25 @@ def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
     return "\n".join(wrap(printable(line), output.width, hang=2))
 
 
+KEY = "ctrl+alt+r"
+"""A key that VS Code leaves free, to start the first service."""
+
+
 def next_in_vscode(plan: Plan, output: OutputStyle) -> list[str]:
-    """Return what to press, and why there is no launch.json, if all of it is new."""
+    """Return what to press, and why there is no launch.json, if all of it is new.
+
+    The key of a person is in a file outside the project, which is never written.
+    """
     tasks, launch = plan.files
     if tasks.before is not None:
         return []
     press = ("Terminal > Run Task...", plan.runs), ("Run and Debug (F5)", plan.debugs)
     steps = [f"next in VS Code: {where} > `{names[0]}`" for where, names in press if names]
     lines = [line for step in steps for line in wrap(printable(step), output.width, hang=2)]
+    if plan.runs:
+        key = {"key": KEY, "command": "workbench.action.tasks.runTask", "args": plan.runs[0]}
+        written = jsonc.written(key, jsonc.Style())
+        lines.append(f"to start it by a key, add to keybindings.json: {printable(written, 300)}")
     if launch.after is None:
         why = "no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
         lines += labelled("note", why, output)

@@ -109,7 +109,7 @@ def run_event_text(event: recovery.RunEvent) -> str:
 
 def wait_text(wait: recovery.WaitingForDependency) -> str:
     """Return what is waited for, to be followed by a counter."""
-    return f"waiting for `{wait.dependency}` on {wait.endpoint}"
+    return f"waiting for `{wait.dependency}` on {wait.endpoint} (press Ctrl-C to stop)"
 
 
 def stopped_by(service: str, command: str) -> str:

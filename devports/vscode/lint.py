@@ -15,10 +15,11 @@ from devports.vscode.tasks import is_generated, role_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, TypeAlias
+    from typing import Any, Literal, TypeAlias
 
     from devports.core.jsonc import Path
 
+    Severity = Literal["error", "warning", "note"]
     Found: TypeAlias = tuple[str, Path, str]
     """Code, path below the entry, and the mistake."""
 
@@ -35,6 +36,7 @@ class LintFinding(Frozen):
         what: one line, names in backticks, no period.
         why: what VS Code does then.
         generated: whether it is in a generated entry.
+        severity: a note where VS Code does nothing about it.
     """
 
     code: str
@@ -44,6 +46,7 @@ class LintFinding(Frozen):
     what: str
     why: str = ""
     generated: bool = False
+    severity: Severity = "warning"
 
 
 WHY = {
@@ -65,6 +68,9 @@ WHY = {
     "close-hangs": "VS Code does not notice when the next task in its terminal ends",
 }
 
+MATCHERS = ("matcher-missing", "matcher-unusable")
+"""What matters only where VS Code waits for the task: elsewhere it says and does nothing."""
+
 
 def lint_tasks(
     path: str, text: str, waited: frozenset[str] = frozenset()
@@ -74,8 +80,15 @@ def lint_tasks(
     Args:
         path: for messages.
         text: of the file.
-        waited: labels of tasks whose exit code decides whether a debugger starts.
+        waited: labels of tasks whose end decides whether a debugger starts.
     """
+    needed = waited | _in_sequence(text)
+
+    def severity(code: str, entry: Any) -> Severity:
+        if code not in MATCHERS:
+            return "warning"
+        waits = is_generated(entry) or _name(entry, "label") in needed
+        return "error" if waits else "note"
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
         yield from _label(entry, entries, "label")
@@ -86,7 +99,7 @@ def lint_tasks(
         yield from _exit_code(entry, waited)
         yield from _kills(entry)
 
-    return tuple(_lint(path, text, rules, "tasks"))
+    return tuple(_lint(path, text, rules, "tasks", severity=severity))
 
 
 def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
@@ -117,8 +130,20 @@ def _readable(text: str, *keys: str) -> list[Any]:
         return []
 
 
+def _in_sequence(text: str) -> frozenset[str]:
+    """Return the labels of tasks after which VS Code starts the next one of a sequence."""
+    chains = [each for each in _readable(text, "tasks") if each.get("dependsOrder") == "sequence"]
+    needs = [each.get("dependsOn") for each in chains]
+    names = [name for each in needs for name in (each if isinstance(each, list) else [each])]
+    return frozenset(name for name in names if isinstance(name, str))
+
+
 def _lint(
-    path: str, text: str, rules: Callable[[Any, list[Any]], Iterator[Found]], *keys: str
+    path: str,
+    text: str,
+    rules: Callable[[Any, list[Any]], Iterator[Found]],
+    *keys: str,
+    severity: Callable[[str, Any], Severity] = lambda *_: "warning",
 ) -> Iterator[LintFinding]:
     try:
         lists = [entries_of(text, key) for key in keys]
@@ -132,7 +157,8 @@ def _lint(
             for code, below, what in rules(entry, entries):
                 node = find(parse(text), (*above, *below))
                 at = place(text, node.start if node else 0)
-                yield LintFinding(code, path, *at, what, WHY[code], is_generated(entry))
+                own, how = is_generated(entry), severity(code, entry)
+                yield LintFinding(code, path, *at, what, WHY[code], own, how)
 
 
 def _name(entry: Any, naming: str) -> str:

@@ -130,8 +130,9 @@ def test_what_is_depended_on_is_waited_for_on_the_same_line(
 ) -> None:
     project.service("db", port + 1, ready={"timeout": 3})
     project.zoo("web", "listener", port, depends_on=["db"])
-    terminal = on_terminal("run", "web", size=(11, 60))
-    terminal.expect(f"waiting for `db` on 127.0.0.1:{port + 1}  1 s of 3")
+    terminal = on_terminal("run", "web", size=(11, 80))
+    waits = f"waiting for `db` on 127.0.0.1:{port + 1} (press Ctrl-C to stop)"
+    terminal.expect(f"{waits}  1 s of 3")
     assert terminal.exit_code() == exitcodes.NOT_READY, terminal.screen()
     assert terminal.screen().startswith(f"error: `db` is not ready on 127.0.0.1:{port + 1}"), (
         terminal.screen()

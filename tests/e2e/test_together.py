@@ -248,3 +248,48 @@ def test_another_service_is_called_by_the_port_that_it_really_has(
     assert f"api at {port + 1}\n" in devports("run", "web").out
     api.send(signal.SIGTERM)
     api.ends()
+
+
+# -- a service that needs another one
+
+
+def test_after_a_no_what_needs_the_service_does_not_wait(
+    port: int, project: Project, devports: Command, zoo: Zoo, on_terminal: OnTerminal
+) -> None:
+    """VS Code starts the next task of a sequence also where the one before has failed."""
+    zoo("listener", port)
+    project.zoo("backend", "listener", port)
+    project.zoo("frontend", "listener", port + 1, depends_on=["backend"])
+    terminal = on_terminal("run", "backend")
+    terminal.answer("n")
+    assert terminal.exit_code() == exitcodes.HELD
+    done = devports("run", "frontend")
+    assert done.code == exitcodes.NOT_READY, done
+    assert "`backend` is not running: its port is in use and was not freed, " in done.err
+
+
+def test_who_waits_is_told_that_what_is_needed_has_failed(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.service("backend", port, ["python3", "-c", "raise SystemExit(3)"])
+    project.zoo("frontend", "listener", port + 1, depends_on=["backend"])
+    waits = devports.start("run", "frontend")
+    waits.says("waiting up to 1 min for `backend`")
+    assert devports("run", "backend").code == 3
+    assert waits.ends(within=20) == exitcodes.NOT_READY
+    assert "`backend` is not running: it exited with code 3, " in waits.err
+
+
+def test_a_service_that_was_stopped_may_be_started_again(
+    port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("backend", "listener", port)
+    project.zoo("frontend", "listener", port + 1, depends_on=["backend"])
+    first = devports.start("run", "backend")
+    first.says("is ready on")
+    first.send(signal.SIGTERM)
+    first.ends()
+    waits = devports.start("run", "frontend")
+    waits.says("waiting up to 1 min for `backend`")
+    devports.start("run", "backend")
+    waits.says("`frontend` is ready on")

@@ -62,6 +62,8 @@ def test_the_button_is_made_and_the_second_run_does_nothing(
     assert first.err == (
         "wrote .vscode/tasks.json\n"
         "next in VS Code: Terminal > Run Task... > `Run Web`\n"
+        'to start it by a key, add to keybindings.json: { "key": "ctrl+alt+r", "command": '
+        '"workbench.action.tasks.runTask", "args": "Run Web" }\n'
         "note: no launch.json: no service has `debug` or `prelaunch` in its `vscode` table\n"
     )
     labels = [task["label"] for task in jsonc.read(read(project))["tasks"]]
@@ -314,8 +316,10 @@ def test_the_doctor_knows_the_files(devports: Command, project: Project) -> None
 def test_the_doctor_lints_what_a_person_wrote(devports: Command, project: Project) -> None:
     put(project, '{"tasks": [{"label": "w", "command": "x", "isBackground": true}]}')
     put(project, '{"configurations": [{"name": "F", "preLaunchTask": "gone"}]}', "launch.json")
-    assert codes(devports) == ["editor-matcher-missing", "editor-prelaunch-unknown"]
+    assert codes(devports) == ["editor-prelaunch-unknown", "editor-matcher-missing"]
+    put(project, '{"configurations": [{"name": "F", "preLaunchTask": "w"}]}', "launch.json")
     done = devports("doctor")
+    assert "error: the background task `w` has no `problemMatcher`" in done.out
     assert ".vscode/tasks.json:1:12" in done.out
 
 

@@ -9,7 +9,7 @@ import { Family, freePort, isOpen, sleep, until } from './processes.mjs';
 import { Window } from './window.mjs';
 
 const [lab, workspace, stepsFile, out] = process.argv.slice(2).map(each => path.resolve(each));
-const { steps, env } = JSON.parse(fs.readFileSync(stepsFile, 'utf8'));
+const { steps, env, patience } = JSON.parse(fs.readFileSync(stepsFile, 'utf8'));
 const here = path.dirname(fileURLToPath(import.meta.url));
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'devports-vscode-'));
 const probe = path.join(home, 'probe');
@@ -31,9 +31,12 @@ const SETTINGS = {
 };
 const DIALOG = '.monaco-dialog-box';
 const TOAST = '.notification-toast';
+const SIZE = { width: 1280, height: 860 };
+const SLOWEST = 120000; // a window on a slow machine
 
 let server, browser, page, window, family, port;
 const others = new Map();
+const restores = []; // what files held before the first change
 
 function events() {
   const file = path.join(probe, 'events.jsonl');
@@ -47,7 +50,9 @@ async function start() {
   fs.mkdirSync(path.join(home, 'data/User'), { recursive: true });
   fs.mkdirSync(probe);
   fs.writeFileSync(path.join(home, 'data/User/settings.json'), JSON.stringify(SETTINGS));
-  fs.cpSync(path.join(here, 'probe'), path.join(home, 'extensions/tests.devports-probe-0.0.1'), { recursive: true });
+  for (const name of ['probe', 'debugpy']) {
+    fs.cpSync(path.join(here, name), path.join(home, `extensions/tests.devports-${name}-0.0.1`), { recursive: true });
+  }
   fs.writeFileSync(path.join(home, 'config.yaml'), 'auth: none\n');
   const clean = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(VSCODE_|npm_)/.test(key)));
   const words = [
@@ -61,17 +66,23 @@ async function start() {
     env: { ...clean, ...env, PROBE_DIR: probe }, stdio: ['ignore', log, log],
   });
   family = new Family(server.pid);
-  await until(() => isOpen(port), 30000, 'the port of VS Code');
+  await until(() => isOpen(port), 120000, 'the port of VS Code');
   const { chromium } = createRequire(path.join(lab, 'x.js'))('playwright-core');
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage();
-  window = new Window(page);
+  await openWindow();
+}
+
+async function openWindow() {
+  const before = activations();
   const where = env.WORKSPACE_FILE ? `workspace=${encodeURIComponent(env.WORKSPACE_FILE)}` : `folder=${encodeURIComponent(workspace)}`;
+  page = await (await browser.newContext({ viewport: SIZE })).newPage();
+  page.setDefaultTimeout(30000 * patience);
+  window = new Window(page);
   await page.goto(`http://127.0.0.1:${port}/?${where}`);
-  await until(() => activations() > 0, 90000, 'the extension host');
+  await until(() => activations() > before, SLOWEST, 'the extension host');
   await sleep(500);
 }
 
@@ -116,13 +127,29 @@ const VERBS = {
   press: value => window.press(...[].concat(value)),
   reload: async () => {
     const before = activations();
-    await page.reload();
-    await until(() => activations() > before, 60000, 'the extension host again');
+    await page.reload({ timeout: SLOWEST });
+    await until(() => activations() > before, SLOWEST, 'the extension host again');
     await sleep(2500);
+  },
+  closeWindow: () => page.context().close(),
+  openWindow: async () => {
+    await openWindow();
+    await sleep(2500);
+  },
+  resize: ([width, height]) => page.setViewportSize({ width, height }),
+  ask: async url => void fetch(url).catch(() => null), // its answer may come after a breakpoint
+  kill: async value => {
+    const found = family.living().filter(each => new RegExp(value).test(each.command));
+    if (!found.length) throw new Error(`no ${value} in ${JSON.stringify(family.living())}`);
+    process.kill(found.at(-1).pid, 'SIGKILL');
   },
   clickDialog: value => window.click(DIALOG, value),
   clickToast: value => window.click(TOAST, value),
   write: async ({ file, text }) => {
+    const before = path.join(workspace, file);
+    if (fs.existsSync(before) && !restores.some(each => each[0] === before)) {
+      restores.push([before, fs.readFileSync(before, 'utf8')]);
+    }
     fs.writeFileSync(path.join(workspace, file), text.replaceAll('PORT_OF_VS_CODE', port));
     await sleep(1200);
   },
@@ -158,6 +185,16 @@ const VERBS = {
       if (!rows.some(row => row.includes(label))) throw new Error(`no ${label} in ${rows}`);
     }
     await window.press('Escape');
+  },
+  expectFocus: async (_, { timeout }) => until(() => window.typesIntoTerminal(), timeout, 'the keyboard in the terminal'),
+  expectQuiet: async ms => {
+    for (const end = Date.now() + ms; Date.now() < end; await sleep(200)) {
+      const seen = [...(await window.texts(DIALOG)), ...(await window.texts(TOAST))];
+      if (seen.length) throw new Error(JSON.stringify(seen));
+    }
+  },
+  expectNoList: async () => {
+    if (await page.locator('.quick-input-widget:visible').count()) throw new Error(`a list: ${await window.rows()}`);
   },
   expectTerminal: async (value, { timeout }) => {
     let last = '';
@@ -207,8 +244,15 @@ const VERBS = {
     });
   },
   expectProblem: ({ file, text }, { timeout }) => {
-    const fits = each => each.event === 'problems' && each.file === file && each.items.some(item => new RegExp(text).test(item));
-    return until(() => events().slice(mark).some(fits), timeout, `a problem on ${file}`);
+    const about = each => each.event === 'problems' && each.file === file;
+    const fits = each => about(each) && each.items.some(item => new RegExp(text).test(item));
+    return until(() => events().slice(mark).some(fits), timeout, `a problem on ${file}`).catch(error => {
+      throw new Error(`${error.message}; seen ${JSON.stringify(events().slice(mark).filter(about))}`);
+    });
+  },
+  expectProblemGone: ({ file }, { timeout }) => {
+    const last = () => events().filter(each => each.event === 'problems' && each.file === file).pop();
+    return until(() => !last()?.items.length, timeout, `no problem on ${file}`);
   },
   expectNoProblem: async ({ file }) => {
     await window.press('Control+p');
@@ -237,16 +281,27 @@ const VERBS = {
 
 let mark = 0;
 let failed = 0;
+let held = 0;
 let title = '';
+let part = '';
+let ending = false;
 
 async function play() {
   for (const raw of steps) {
+    if (ending) return;
     const step = { timeout: 20000, ...raw };
+    step.timeout *= patience;
     const verb = Object.keys(raw).find(key => key in VERBS);
+    if (raw.part) {
+      part = raw.part;
+      console.log(`\n== ${part}`);
+      continue;
+    }
+    if (part === null) continue; // the rest of a part that has failed
     if (!verb) throw new Error(`unknown step ${JSON.stringify(raw)}`);
     if (verb === 'note') {
       title = step.note;
-      console.log(`\n-- ${title}`);
+      console.log(`-- ${title}`);
       continue;
     }
     if (!/^(expect|screenshot)/.test(verb)) mark = events().length;
@@ -254,19 +309,41 @@ async function play() {
     const label = `${verb} ${JSON.stringify(step[verb]).slice(0, 90)}`;
     try {
       await VERBS[verb](step[verb], step);
+      held += 1;
       console.log(`ok    ${label} (${Date.now() - begun} ms)`);
     } catch (error) {
+      if (ending) return;
       failed += 1;
       console.log(`FAIL  ${label}\n      in "${title}": ${error.message.replaceAll('\n', '\n      ')}`);
       await page.screenshot({ path: path.join(out, `failed-${failed}.png`) }).catch(() => {});
-      if (failed > 8) break;
+      part = null;
+      await recover().catch(why => console.log(`      not recovered: ${why.message}`));
     }
   }
 }
 
+// Leaves no task, no process and no dialog of a failed part to the next one.
+async function recover() {
+  for (const id of others.keys()) await VERBS.stop(id);
+  for (const each of restores) fs.writeFileSync(...each);
+  await page.setViewportSize(SIZE);
+  for (const label of ['Abort', 'Cancel']) {
+    const button = page.locator(`${DIALOG} .monaco-button`, { hasText: label }).first();
+    if (await button.count()) await button.click({ timeout: 2000 }).catch(() => {});
+  }
+  if (await window.debugs()) await window.press('Shift+F5');
+  await window.press('Escape', 'Escape');
+  await window.choose('Tasks: Terminate Task', 'All Running Tasks').catch(() => window.press('Escape', 'Escape'));
+  await sleep(3000);
+}
+
 fs.mkdirSync(out, { recursive: true });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => stop().finally(() => process.exit(1)));
+  process.on(signal, () => {
+    console.log(`\nended by ${signal} in "${title}": ${held} steps held, ${failed} failed; see ${out}`);
+    ending = true;
+    stop().finally(() => process.exit(1));
+  });
 }
 try {
   const begun = Date.now();
@@ -284,5 +361,5 @@ try {
   }
   await stop();
 }
-console.log(failed ? `\n${failed} steps failed; see ${out}` : '\nevery step held');
-process.exit(failed ? 1 : 0);
+if (!ending) console.log(failed ? `\n${failed} parts failed, ${held} steps held; see ${out}` : `\nall ${held} steps held`);
+process.exit(failed || ending ? 1 : 0);

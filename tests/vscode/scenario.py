@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
 
-from tests.vscode.workspace import WAITS, supervisord
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.vscode.workspace import Workspace
+from tests.vscode.workspace import BELOW, WAITS, Workspace, supervisord
 
 Step: TypeAlias = dict[str, Any]
+Play: TypeAlias = Callable[[Workspace], Iterator[Step]]
 
-USAGE, DECLINED, REFUSED, NOT_FOUND, INTERRUPTED = 2, 90, 91, 127, 130
+USAGE, DECLINED, REFUSED, NOT_READY, NOT_FOUND, INTERRUPTED = 2, 90, 91, 95, 127, 130
+FORMER = Path(__file__).parents[1] / "recorded" / "vscode-files" / "one.tasks.json"
+HELD = r"1: port \d+ of `backend` is in use by `python3?[\d.]*` \(pid \d+\), not freed"
+"""The problem: the line of the service, its port, and the holder."""
 QUESTION = r"in use by `python3[^?]*\?"
 
 
@@ -90,9 +91,7 @@ def files(space: Workspace) -> Iterator[Step]:
     yield note("VS Code has nothing to say against what devports wrote")
     yield {"expectNoProblem": {"file": ".vscode/tasks.json"}}
     yield {"expectNoProblem": {"file": ".vscode/launch.json"}}
-    yield {
-        "expectTasks": ["build", "Run Backend", "Free Backend Port", "Run All", "devports: doctor"]
-    }
+    yield {"expectTasks": ["build", "Run Backend", "Free Backend Port", "Run All"]}
 
 
 def running(space: Workspace) -> Iterator[Step]:
@@ -101,6 +100,7 @@ def running(space: Workspace) -> Iterator[Step]:
     yield {"expectTerminal": "`backend` is ready on"}
     yield {"expectPage": space.url("backend")}
     yield {"screenshot": "ready"}
+    yield {"expectFocus": True}
     yield {"runTask": "Run Backend"}
     yield {"expectToast": "instance limit"}
     yield from ended(space, "Run Backend", "backend")
@@ -138,7 +138,7 @@ def held(space: Workspace) -> Iterator[Step]:
     yield {"runTask": "Run Backend"}
     yield from answered("n")
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
-    yield {"expectProblem": {"file": "devports.toml", "text": "its port is in use"}}
+    yield {"expectProblem": {"file": "devports.toml", "text": HELD}}
     yield {"stop": "hog"}
     yield from ready_again(space)
 
@@ -222,7 +222,7 @@ def supervised(space: Workspace) -> Iterator[Step]:
     yield {"runTask": "Run Backend"}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": REFUSED}}
     yield {"expectTerminal": "supervisorctl"}
-    yield {"expectProblem": {"file": "devports.toml", "text": "its port is in use"}}
+    yield {"expectProblem": {"file": "devports.toml", "text": HELD}}
     yield {"screenshot": "supervised"}
     yield {"expectPage": space.url("backend")}
     yield {"stop": "supervisord"}
@@ -277,7 +277,10 @@ def failing(space: Workspace) -> Iterator[Step]:
         right = file.read()
     yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
     yield {"runTask": "Run Backend"}
-    yield {"expectProblem": {"file": "devports.toml", "text": "has 1 error: .*did you mean `port`"}}
+    line = right.count("\n") + 1
+    text = f"{line}: .*has 1 error: .*did you mean `port`"
+    yield {"expectProblem": {"file": "devports.toml", "text": text}}
+    yield {"expectProblemGone": {"file": "devports.toml"}}
     yield {"write": {"file": "devports.toml", "text": right}}
 
 
@@ -344,6 +347,105 @@ def together(space: Workspace) -> Iterator[Step]:
     yield {"expectNoOrphans": True}
 
 
+def started(space: Workspace) -> Iterator[Step]:
+    yield note("Ctrl+Shift+B starts the default build task, without a list")
+    yield {"press": "Control+Shift+b"}
+    yield {"expectEvent": {"event": "taskStart", "name": "Run Backend"}}
+    yield {"expectNoList": True}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield from ended(space, "Run Backend", "backend")
+    yield note("a background task without a matcher is no matter where nothing waits for it")
+    yield {"runTask": "blind"}
+    yield {"expectEvent": {"event": "taskStart", "name": "blind"}}
+    yield {"expectQuiet": 7000}
+    yield {"expectEvent": {"event": "taskEnd", "name": "blind"}}
+
+
+def small(space: Workspace) -> Iterator[Step]:
+    yield note("a panel of 11 rows shows the port, the holder and all answers")
+    yield {"resize": [1280, 560]}
+    yield hog(space)
+    yield {"runTask": "Run Backend"}
+    yield asked()
+    port = space.ports["backend"]
+    yield {"expectTerminal": rf"{port}[^?]*in use by `python3[^?]*\(pid \d+\)"}
+    for row in ("y  yes", "n  no", "d  show", "p  no"):
+        yield {"expectTerminal": rf"\n +(> )?{row}"}
+    yield {"screenshot": "small"}
+    yield from answered("n")
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": DECLINED}}
+    yield {"stop": "hog"}
+    yield {"resize": [1280, 860]}
+
+
+def former(space: Workspace) -> Iterator[Step]:
+    yield note("with tasks of an earlier version a declined start stops the launch as well")
+    with open(FORMER, encoding="utf-8") as file:
+        text = file.read()
+    now = space.read(".vscode/tasks.json")
+    yield {"write": {"file": ".vscode/tasks.json", "text": text}}
+    yield hog(space)
+    for start in ({"debug": WAITS}, {"f5": True}):
+        yield start
+        yield from answered("n")
+        yield from start_is_stopped("Run Backend", DECLINED)
+    yield {"stop": "hog"}
+    yield {"write": {"file": ".vscode/tasks.json", "text": now}}
+
+
+def attached(space: Workspace) -> Iterator[Step]:
+    yield note("Debug Py: VS Code attaches to debugpy, stops at a breakpoint and continues")
+    yield {"debug": "Debug Py"}
+    yield {"expectDebug": True, "timeout": 60000}
+    yield {"expectEvent": {"event": "debugStart", "name": "Debug Py", "type": "debugpy"}}
+    yield {"ask": space.url("py")}
+    yield {"expectEvent": {"event": "stopped", "name": "Debug Py", "reason": "breakpoint"}}
+    yield {"screenshot": "debugpy"}
+    yield {"f5": True}
+    yield {"stopDebug": True}
+    yield {"expectPage": space.url("py")}
+    yield from ended(space, "Debug Py: server", "py")
+    yield {"expectPort": {"port": space.ports["debugpy"], "open": False}}
+
+
+def crashed(space: Workspace) -> Iterator[Step]:
+    yield note("a server that crashes after it was ready: its exit code, and nothing is left")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"ask": space.url("backend", "crash")}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": 3}}
+    yield {"expectTerminal": "`backend` exited with code 3"}
+    yield {"expectPort": {"port": space.ports["backend"], "open": False}}
+    yield {"expectNoOrphans": True}
+    yield from ready_again(space)
+
+
+def worker(space: Workspace) -> Iterator[Step]:
+    yield note("the serving process behind a reloader dies: said in its terminal, the task lives")
+    yield {"runTask": "Run Reload"}
+    yield {"expectTerminal": "`reload` is ready on", "timeout": 40000}
+    yield {"kill": "spawn_main"}
+    yield {"expectTerminal": "`reload` is stalled", "timeout": 40000}
+    yield {"screenshot": "stalled"}
+    yield from ended(space, "Run Reload", "reload")
+
+
+def closed(space: Workspace) -> Iterator[Step]:
+    yield note("the window is closed: the server stays, and a new window can take it over")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"closeWindow": True}
+    yield {"expectPage": space.url("backend")}
+    yield {"openWindow": True}
+    yield {"expectPage": space.url("backend")}
+    yield {"runTask": "Run Backend"}
+    yield {"expectAsked": "already running", "timeout": 40000}
+    yield {"screenshot": "reopened"}
+    yield {"pressUntil": {"press": "y", "gone": r"^ > \w  "}}
+    yield {"expectTerminal": "`backend` is ready on", "timeout": 40000}
+    yield from ended(space, "Run Backend", "backend")
+
+
 def several(space: Workspace) -> Iterator[Step]:
     yield note("a workspace of several folders: the task runs in the folder of its file")
     yield {"runTask": "Run Backend"}
@@ -352,22 +454,78 @@ def several(space: Workspace) -> Iterator[Step]:
     yield from ended(space, "Run Backend", "backend")
 
 
-PARTS = {
+def below(space: Workspace) -> Iterator[Step]:
+    yield note("a configuration below the opened folder: Run, and the problem on its file")
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {"expectPage": space.url("backend")}
+    yield from ended(space, "Run Backend", "backend")
+    path = f"{BELOW}/devports.toml"
+    right = space.read(path)
+    yield {
+        "write": {
+            "file": path,
+            "text": right.replace("[services.frontend]", "[services.front]\nprot = 1"),
+        }
+    }
+    yield {"runTask": "Run Backend"}
+    line = right.splitlines().index("[services.frontend]") + 2
+    yield {"expectProblem": {"file": "devports.toml", "text": f"{line}: .*unknown key"}}
+    yield {"write": {"file": path, "text": right}}
+    yield note("F5, declined and agreed")
+    yield hog(space)
+    yield {"debug": WAITS}
+    yield from answered("n")
+    yield from start_is_stopped("Run Backend", DECLINED)
+    yield {"debug": WAITS}
+    yield from answered("y")
+    yield {"expectDebug": True}
+    yield {"stopDebug": True}
+    yield from ended(space, "Run Backend", "backend")
+    yield {"stop": "hog"}
+    yield note("Run All, no to the first service: what needs it ends at once and says why")
+    yield hog(space)
+    yield {"runTask": "Run All"}
+    yield from answered("n")
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}}
+    yield {"expectTerminal": "`backend` is not running: its port is in use"}
+    yield {"screenshot": "all-declined"}
+    yield note("Run All, yes: both run")
+    yield {"runTask": "Run All"}
+    yield from answered("y")
+    yield {"expectPage": space.url("backend")}
+    yield {"expectPage": space.url("web")}
+    yield {"terminateTask": "All Running Tasks"}
+    for name in ("backend", "web"):
+        yield {"expectPort": {"port": space.ports[name], "open": False}}
+    yield {"stop": "hog"}
+
+
+PARTS: dict[str, Play] = {
     part.__name__: part
     for part in (
         files,
         running,
+        started,
         held,
+        small,
         beside,
         hooked,
         awaited,
+        former,
         supervised,
         protected,
         missing,
         failing,
         debugged,
+        attached,
         servers,
+        crashed,
+        worker,
         restarted,
         together,
+        closed,
     )
 }
+WINDOWS: dict[str, Play] = {part.__name__: part for part in (several, below)}
+"""The parts with a window of their own: of two folders, and of a folder above a configuration."""

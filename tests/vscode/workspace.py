@@ -13,13 +13,16 @@ from tests.harness.command import installed
 from tests.harness.project import Project
 
 SERVER = """\
-import http.server, signal, sys, threading, time
+import http.server, os, signal, sys, threading, time
 
-class Server(http.server.ThreadingHTTPServer):
-    pass
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/crash":
+            os._exit(3)
+        super().do_GET()
 
 slow = float(sys.argv[2])
-server = Server(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
 def end(*_):
     threading.Thread(target=lambda: (time.sleep(slow), server.shutdown())).start()
 signal.signal(signal.SIGTERM, end)
@@ -42,12 +45,14 @@ const server = require('http').createServer((asked, answer) => {
 });
 server.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening'));
 """
+SHOW = "require('http').createServer().listen(0, '127.0.0.1');\n"
 TASKS = """\
 {
     // Written by hand. Ask Ann before you change anything.
     "version": "2.0.0",
     "tasks": [
         { "label": "build", "type": "shell", "command": "true", "problemMatcher": [] }, // quick
+        { "label": "blind", "command": "sleep 9", "isBackground": true, "problemMatcher": [] },
     ],
 }
 """
@@ -85,7 +90,8 @@ directory={folder}
 autorestart=true
 """
 PROGRAMS = ("uvicorn", "gunicorn", "supervisord", "python3")
-NAMES = ("backend", "reload", "forks", "web", "slow", "api", "debugger")
+NAMES = ("backend", "reload", "forks", "web", "slow", "api", "debugger", "py", "debugpy")
+BELOW = "services/my web"
 
 
 @dataclass
@@ -93,8 +99,19 @@ class Workspace:
     folder: str
     ports: dict[str, int]
 
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.ports[name]}/"
+    @property
+    def breakpoint(self) -> str:
+        """The line of the server in Python at which a debugger is to stop, with its file."""
+        return (
+            f"{self.folder}/server.py:{SERVER.splitlines().index('        super().do_GET()') + 1}"
+        )
+
+    def url(self, name: str, path: str = "") -> str:
+        return f"http://127.0.0.1:{self.ports[name]}/{path}"
+
+    def read(self, name: str) -> str:
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return file.read()
 
 
 def make(above: str, first: int) -> Workspace:
@@ -106,7 +123,7 @@ def make(above: str, first: int) -> Workspace:
         "server.py": SERVER,
         "app.py": APP,
         "api.js": NODE,
-        "show.js": "require('http').createServer().listen(0, '127.0.0.1');\n",
+        "show.js": SHOW,
         "index.html": "hello\n",
         "package.json": '{"scripts": {"dev": "vite"}}\n',
         ".vscode/tasks.json": TASKS,
@@ -116,11 +133,35 @@ def make(above: str, first: int) -> Workspace:
             file.write(text)
     _environment(folder)
     _services(space)
-    done = subprocess.run(
-        [*installed(), "vscode"], cwd=folder, check=True, capture_output=True, text=True
-    )
-    print(done.stderr, end="")
+    _write_tasks(folder)
     return space
+
+
+def make_below(above: str, space: Workspace) -> Workspace:
+    """Make a folder whose configuration is below it, one service of which needs the other."""
+    folder = os.path.join(above, "mono repo")
+    place = os.path.join(folder, BELOW)
+    os.makedirs(place)
+    os.makedirs(os.path.join(folder, ".vscode"))
+    for name, text in (
+        (f"{BELOW}/server.py", SERVER), ("show.js", SHOW), (".vscode/launch.json", LAUNCH),
+    ):  # fmt: skip
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    _environment(folder)
+    project = Project(place)
+    project.service("backend", space.ports["backend"], "python3 server.py {port} 0")
+    project.service(
+        "frontend", space.ports["web"], "python3 server.py {port} 0", depends_on=["backend"]
+    )
+    _write_tasks(folder, "--below")
+    return Workspace(folder, space.ports)
+
+
+def _write_tasks(folder: str, *options: str) -> None:
+    words = [*installed(), "vscode", *options]
+    done = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True)
+    print(done.stderr, end="", flush=True)
 
 
 def supervisord(space: Workspace, name: str) -> str:
@@ -160,7 +201,7 @@ def _environment(folder: str) -> None:
 def _services(space: Workspace) -> None:
     project, at = Project(space.folder), space.ports
     quick, where = "python3 server.py {port} 0", "--host {host} --port {port}"
-    project.service("backend", at["backend"], quick, vscode={"prelaunch": ["show"]})
+    project.service("backend", at["backend"], quick, vscode={"prelaunch": ["show"], "build": True})
     project.service("reload", at["reload"], f"uvicorn app:app --reload {where}")
     project.service("forks", at["forks"], "gunicorn app:wsgi --workers 2 --bind {host}:{port}")
     project.service("web", at["web"], f"npm run dev -- {where} --strictPort")
@@ -168,4 +209,8 @@ def _services(space: Workspace) -> None:
     project.service(
         "api", at["api"], "node api.js {port}",
         ports={"debug": at["debugger"]}, vscode={"debug": "node"},
+    )  # fmt: skip
+    project.service(
+        "py", at["py"], [sys.executable, "server.py", "{port}", "0"],
+        ports={"debug": at["debugpy"]}, vscode={"debug": "debugpy"},
     )  # fmt: skip

@@ -69,12 +69,18 @@ RUN, DEBUG = (
     "next in VS Code: Terminal > Run Task... > `Run Web`",
     "Run and Debug (F5) > `Debug Web`",
 )
+KEY = (
+    'to start it by a key, add to keybindings.json: { "key": "ctrl+alt+r", "command": '
+    '"workbench.action.tasks.runTask", "args": "Run Web" }'
+)
 WHY = "note: no launch.json: no service has `debug` or `prelaunch` in its `vscode` table"
 NEXT = [
-    pytest.param(Plan((NEW, ABSENT), runs=("Run Web", "Run Api")), [RUN, WHY], id="only tasks"),
+    pytest.param(
+        Plan((NEW, ABSENT), runs=("Run Web", "Run Api")), [RUN, KEY, WHY], id="only tasks"
+    ),
     pytest.param(
         Plan((NEW, STALE), runs=("Run Web",), debugs=("Debug Web",)),
-        [RUN, f"next in VS Code: {DEBUG}"],
+        [RUN, f"next in VS Code: {DEBUG}", KEY],
         id="a debugger too",
     ),
     pytest.param(Plan((NEW, STALE)), [], id="nothing that starts a service"),

@@ -83,6 +83,29 @@ def test_what_is_wrong(tasks: list[object], code: str, words: str) -> None:
     assert words in what
 
 
+BLIND = {"label": "w", "command": "x", "isBackground": True}
+SEVERITIES = [
+    pytest.param([BLIND], frozenset(), "note", id="nothing waits for it"),
+    pytest.param([BLIND], frozenset({"w"}), "error", id="a debugger waits for it"),
+    pytest.param([BLIND, {"label": "all", "dependsOn": ["w"], "dependsOrder": "sequence"}],
+                 frozenset(), "error", id="the next one of a sequence waits for it"),
+    pytest.param([BLIND, {"label": "all", "dependsOn": ["w"]}], frozenset(), "note",
+                 id="others start at the same time"),
+    pytest.param([BLIND | {"detail": "(devports vscode)"}], frozenset(), "error", id="generated"),
+    pytest.param([but(pattern=None)], frozenset(), "note", id="an unusable one"),
+    pytest.param([but(pattern=None)], frozenset({"w"}), "error", id="an unusable one, waited for"),
+    pytest.param([{"label": "w"}, {"label": "w"}], frozenset({"w"}), "warning", id="another flaw"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tasks", "waited", "severity"), SEVERITIES)
+def test_a_matcher_matters_where_something_waits_for_the_task(
+    tasks: list[object], waited: frozenset[str], severity: str
+) -> None:
+    flaws = lint_tasks("t", json.dumps({"tasks": tasks}), waited)
+    assert [flaw.severity for flaw in flaws] == [severity]
+
+
 PIPED = WATCH | {"command": "npm run dev | tee log"}
 PIPEFAIL = {"shell": {"executable": "bash", "args": ["-o", "pipefail", "-c"]}}
 ENDS = [

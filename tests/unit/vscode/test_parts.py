@@ -134,6 +134,13 @@ def test_a_task_that_a_person_moved_below_is_still_of_the_file_above(template: T
     assert [*tasks_of(texts(gone)[0])] == ["Run Shop"]
 
 
+def test_a_task_without_a_matcher_runs_in_its_folder_too(template: Template) -> None:
+    hooked = (Part("a", config(service(vscode=vscode(prelaunch=("F",))))),)
+    task = tasks_of(texts(made(template, hooked, None, '{"configurations": [{"name": "F"}]}'))[0])
+    assert task["Free Backend Port"]["problemMatcher"] == []
+    assert task["Free Backend Port"]["options"]["cwd"] == "${workspaceFolder}/a"
+
+
 def test_a_configuration_is_debugged_in_its_folder(template: Template) -> None:
     web = Part("my web", config(DEBUGGED.replace(ports=(("debug", 9),))))
     launch = jsonc.read(texts(made(template, (API, web)))[1] or "")
