@@ -29,7 +29,12 @@ IN_WHEEL = (
 )
 IN_SDIST = (
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "pyproject.toml"),
-    *("devports.toml.example", ".vscode-template/tasks.json", "tests/conftest.py", "docs/doctor.md"),
+    *(
+        "devports.toml.example",
+        ".vscode-template/tasks.json",
+        "tests/conftest.py",
+        "docs/doctor.md",
+    ),
 )
 
 
