@@ -333,11 +333,13 @@ def sources_of(machine: Machine) -> Iterator[Source]:
 
 
 def _of_linux(machine: Machine) -> Iterator[Source]:
+    import platform
+
     from devports.system.linux import sockets
 
     bound = SourceLimits(frozenset(("bound",)))
     answers = sockets.NO_NETLINK not in machine.table({1}).gaps
-    recent = sockets.kernel_shows_bound(os.uname().release)
+    recent = sockets.kernel_shows_bound(platform.release())
     netlink = _only(machine, lambda ports: Table(sockets.dump(ports)))
     yield Source("netlink", netlink, SourceLimits() if recent else bound, decides=answers)
     yield Source("/proc/net/tcp", _only(machine, sockets.text_table), bound, decides=not answers)
