@@ -119,7 +119,7 @@ def test_the_code_of_another_system_shows_what_is_there(
 @pytest.mark.parametrize("form", ["15", "26"])
 def test_both_forms_of_netstat_of_macos_are_read(netstat: Callable[[str], str], form: str):
     made = foreign.darwin(netstat=netstat(form))
-    result = self_test(made, foreign.sources(made))
+    result = run(foreign.sources(made, "netstat", TOGETHER))
     assert told(result) == {}
     assert result.passed
 
