@@ -61,12 +61,13 @@ from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
 from devports.errors import DevportsError
 from devports.records import RunRecords, run_statuses
-from devports.system import files, linux, programs, untrusted
+from devports.system import files, linux, programs
 from devports.system.bind import is_redirected
 from devports.system.inspect import (
     MOST_PEERS,
     endpoints_of,
     inspect_ports,
+    untrusted,
     with_holders,
     with_servers,
 )

@@ -46,7 +46,7 @@ from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortClaimedError, own_record, register_run
-from devports.system import untrusted
+from devports.system.inspect import untrusted
 from devports.ui import run_progress
 from devports.ui.processes import missed_text
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
@@ -93,8 +93,6 @@ def run(
     service, config, more = resolve_service(context, name, arguments, port=port, debug=debug)
     service = with_options(service, port, host, on_conflict)
     refuse_impossible(service)
-    if missed := untrusted("sockets"):
-        context.print_warning(missed_text(missed))
     news = reporter(context, service, config, events, more)
     policy = consent(context, yes, other_users, other_checkouts)
     policy = on_conflict_of(service, policy, config.root)
@@ -173,7 +171,12 @@ def ended_by(context: Context, error: DevportsError, service: Service, config: C
 def reporter(
     context: Context, service: Service, config: Config, events: str | None, more: Sequence[str]
 ) -> RunReporter:
-    """Return the reporter of a run, which also learns which command of devports stops it."""
+    """Return the reporter of a run, which also learns which command of devports stops it.
+
+    A run needs no source to be sure of its port: its bind decides. So a failed self-test is told.
+    """
+    if missed := untrusted("sockets"):
+        context.print_warning(missed_text(missed))
     run = service.run_name, config.root
     return RunReporter(
         context.screen, service, events, more, lambda: context.records().take_stop_note(*run)

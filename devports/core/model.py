@@ -12,7 +12,7 @@ from devports.errors import DevportsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Literal
 
     Platform = Literal["linux", "darwin", "win32"]
@@ -226,6 +226,20 @@ class HolderSearch(Frozen):
     hidden: tuple[HiddenSocket, ...] = ()
     complete: bool = True
     gaps: tuple[VisibilityGap, ...] = ()
+
+    def about(self, sockets: Collection[Socket]) -> HolderSearch:
+        """Return the part that concerns these sockets."""
+        if not sockets:
+            return HolderSearch()
+        inodes = {socket.inode for socket in sockets}
+        return self.replace(
+            holders=tuple(
+                holder.replace(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
+                for holder in self.holders
+                if inodes & set(holder.inodes)
+            ),
+            hidden=tuple(hidden for hidden in self.hidden if hidden.socket.inode in inodes),
+        )
 
 
 BY_SCHEME = {"http": "80", "https": "443"}

@@ -15,7 +15,7 @@ from devports.core.stop_plan import (
 )
 from devports.core.verdict import deciding_finding, local_ends
 from devports.freeing.bindable import holders_in
-from devports.system import untrusted
+from devports.system.inspect import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from devports.core.self_test import About
     from devports.system.machine import Machine as Machine
     from devports.system.machine import ProcessHandle as ProcessHandle
     from devports.system.machine import Sent as Sent
@@ -36,19 +35,6 @@ def state_folder(environ: Mapping[str, str]) -> str:
     home = os.path.join(os.path.expanduser("~"), ".local", "state")
     bases = (environ.get("XDG_STATE_HOME", ""), environ.get("LOCALAPPDATA", ""), home)
     return os.path.join(next(filter(os.path.isabs, bases), NOWHERE), "devports")
-
-
-def untrusted(about: About) -> tuple[str, ...]:
-    """Return the sources that the last self-test of this user found wrong about this.
-
-    Without a failed self-test this is one stat(2).
-    """
-    path = os.path.join(state_folder(os.environ), FAILED)
-    if not os.path.exists(path):
-        return ()
-    from devports.system.self_test import failing
-
-    return failing(path, about)
 
 
 def native() -> Machine:

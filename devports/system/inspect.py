@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from time import monotonic
 
 from devports.core.model import Endpoint, HolderSearch
@@ -23,7 +24,7 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.errors import DevportsError, raise_limit
-from devports.system import untrusted
+from devports.system import FAILED, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Table,
         VisibilityGap,
     )
+    from devports.core.self_test import About
     from devports.core.verdict import Verdict
     from devports.system import Machine
 
@@ -165,6 +167,19 @@ def holder_at(machine: Machine, endpoint: Endpoint) -> Process | None:
     return holders[0].process if holders else None
 
 
+def untrusted(about: About) -> tuple[str, ...]:
+    """Return the sources that the last self-test of this user found wrong about this.
+
+    Without a failed self-test this is one stat(2).
+    """
+    path = os.path.join(state_folder(os.environ), FAILED)
+    if not os.path.exists(path):
+        return ()
+    from devports.system.self_test import failing
+
+    return failing(path, about)
+
+
 def with_holders(
     judged: Iterable[tuple[Endpoint, Verdict]], who: Callable[[Sequence[Socket]], HolderSearch]
 ) -> tuple[Finding, ...]:
@@ -177,7 +192,9 @@ def with_holders(
         pairs = tuple((e, Unconfirmed(missed) if is_bindable(v) else v) for e, v in pairs)
     sockets = {socket: None for _, verdict in pairs for socket in sockets_of(verdict)}
     holding = who(tuple(sockets)) if sockets else HolderSearch()
-    return tuple(Finding(end, verdict, _of(holding, sockets_of(verdict))) for end, verdict in pairs)
+    return tuple(
+        Finding(end, verdict, holding.about(sockets_of(verdict))) for end, verdict in pairs
+    )
 
 
 def without(table: Table, ours: Collection[int]) -> Table:
@@ -198,21 +215,6 @@ def _verdict(machine: Machine, endpoint: Endpoint, table: Table, ours: Collectio
         table = without(machine.table({endpoint.port}), ours)
         verdict = classify_port(machine, endpoint, table)
     return verdict
-
-
-def _of(holding: HolderSearch, sockets: Collection[Socket]) -> HolderSearch:
-    """Return the part of a holder search that concerns these sockets."""
-    if not sockets:
-        return HolderSearch()
-    inodes = {socket.inode for socket in sockets}
-    return holding.replace(
-        holders=tuple(
-            holder.replace(inodes=tuple(inode for inode in holder.inodes if inode in inodes))
-            for holder in holding.holders
-            if inodes & set(holder.inodes)
-        ),
-        hidden=tuple(hidden for hidden in holding.hidden if hidden.socket.inode in inodes),
-    )
 
 
 def classify_port(machine: Machine, endpoint: Endpoint, table: Table) -> Verdict:

@@ -407,7 +407,7 @@ class PsMachine:
             return HiddenSocket(socket, likely=left), OPENER_EXITED if row.pid > 0 else NO_PID
         return HiddenSocket(socket, likely=(process,)), UNPROVEN
 
-    def left_by(self, pid: int) -> list[int]:  # noqa: ARG002
+    def left_by(self, _pid: int, /) -> list[int]:
         """Return the children of a process that has exited, where the system still names it."""
         return []
 

@@ -19,7 +19,7 @@ import time
 import devports
 from devports import exitcodes
 from devports.core import self_test as rules
-from devports.core.model import CURRENT_USER, Endpoint, ProcessKey, Socket, Table
+from devports.core.model import CURRENT_USER, WILDCARDS, Endpoint, ProcessKey, Socket, Table
 from devports.core.self_test import (
     ABOUT,
     WORD,
@@ -32,10 +32,9 @@ from devports.core.self_test import (
     SourceReport,
 )
 from devports.core.value import Frozen
-from devports.core.verdict import Held, covers, sockets_of
+from devports.core.verdict import covers
 from devports.errors import DevportsError
 from devports.system import clock, macos_tools, native, self_test_actors
-from devports.system.inspect import with_holders
 from devports.system.linux.inet_diag import Malformed
 
 TYPE_CHECKING = False
@@ -214,21 +213,27 @@ def _look(source: Source, cases: Sequence[Case]) -> list[Seen]:
     far = {case.remote.port for case in cases if case.remote}
     table = machine.table({case.local.port for case in cases} | far)
     sockets = [*table.sockets, *(_unlisted(machine, table, cases) if whole else ())]
-    on_port: dict[int, list[Socket]] = {}
+    on_port: dict[int, tuple[Socket, ...]] = {}
     for socket in sockets:
-        on_port.setdefault(socket.local.port, []).append(socket)
-    judged = [(each.local, Held(tuple(on_port.get(each.local.port, ())))) for each in cases]
-    findings = with_holders(judged, lambda sockets: machine.holding(sockets, thorough=True))
-    seen = []
-    for case, finding in zip(cases, findings, strict=True):
-        keys = tuple(machine.key(holder.process.pid) for holder in finding.holding.holders)
-        one = Seen(sockets_of(finding.verdict), finding.holding, keys)
-        if whole:
-            peers = tuple(on_port.get(case.remote.port, ())) if case.remote else None
-            binds = tuple(_binds(machine, case))
-            one = one.replace(peers=peers, ephemeral=machine.ephemeral(), binds=binds)
-        seen.append(one)
-    return seen
+        on_port[socket.local.port] = (*on_port.get(socket.local.port, ()), socket)
+    found = [on_port.get(case.local.port, ()) for case in cases]
+    holding = machine.holding([socket for each in found for socket in each], thorough=True)
+    return [
+        _seen(machine, case, Seen(each, holding.about(each)), on_port if whole else None)
+        for case, each in zip(cases, found, strict=True)
+    ]
+
+
+def _seen(
+    machine: Machine, case: Case, seen: Seen, on_port: dict[int, tuple[Socket, ...]] | None
+) -> Seen:
+    """Read each holder once more; of a whole machine (`on_port`) binds and peers too."""
+    seen = seen.replace(keys=tuple(machine.key(h.process.pid) for h in seen.holding.holders))
+    if on_port is None:
+        return seen
+    peers = on_port.get(case.remote.port, ()) if case.remote else None
+    binds = tuple(_binds(machine, case))
+    return seen.replace(peers=peers, ephemeral=machine.ephemeral(), binds=binds)
 
 
 def _unlisted(machine: Machine, table: Table, cases: Iterable[Case]) -> Iterator[Socket]:
@@ -247,8 +252,9 @@ def _binds(machine: Machine, case: Case) -> Iterator[tuple[str, str, str]]:
         yield "a bind without SO_REUSEADDR", "in-use" if case.state else "ok", result
 
 
-HOLDERS = (("127.0.0.1", None), ("0.0.0.0", None), ("::1", True), ("::", False), ("::", True))  # noqa: S104
-WANTED = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104
+V4, V6 = WILDCARDS
+HOLDERS = (("127.0.0.1", None), (V4, None), ("::1", True), (V6, False), (V6, True))
+WANTED = ("127.0.0.1", "::1", V4, V6)
 
 
 def rule_differences(machine: Machine) -> Iterator[Difference]:
@@ -327,11 +333,13 @@ def sources_of(machine: Machine) -> Iterator[Source]:
 
 
 def _of_linux(machine: Machine) -> Iterator[Source]:
+    import platform
+
     from devports.system.linux import sockets
 
     bound = SourceLimits(frozenset(("bound",)))
     answers = sockets.NO_NETLINK not in machine.table({1}).gaps
-    recent = sockets.kernel_shows_bound(os.uname().release)
+    recent = sockets.kernel_shows_bound(platform.release())
     netlink = _only(machine, lambda ports: Table(sockets.dump(ports)))
     yield Source("netlink", netlink, SourceLimits() if recent else bound, decides=answers)
     yield Source("/proc/net/tcp", _only(machine, sockets.text_table), bound, decides=not answers)

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
     Case = dict[str, Any]
 
-LOOPBACK, ANY = ("127.0.0.1", "::1"), ("0.0.0.0", "::")  # noqa: S104
+LOOPBACK = ("127.0.0.1", "::1")
 IDLE = "idle"
 CHILDREN = 3
 """Of the process that exits and leaves its listener to them."""
 REUSE_PORT: int = getattr(net, "SO_REUSEPORT", 0)  # Windows has none
+
+fork: Callable[[], int] = getattr(os, "fork", int)  # Windows has none, nor the cases that need it
 
 kept: list[net.socket] = []
 """Every socket that has to stay open."""
@@ -49,7 +51,7 @@ def opened(*, v6: bool = False, dual: bool = False) -> net.socket:
 def listener(*, v6: bool = False, everywhere: bool = False) -> net.socket:
     """Return a listener on loopback, or on every address: of IPv6, on those of IPv4 too."""
     sock = opened(v6=v6, dual=everywhere)
-    sock.bind(((ANY if everywhere else LOOPBACK)[v6], 0))
+    sock.bind(("" if everywhere else LOOPBACK[v6], 0))
     sock.listen(1)
     return sock
 
@@ -159,12 +161,6 @@ def _open_beside(sock: net.socket, ready: int) -> None:
     second.listen(1)
     sock.close()
     os.write(ready, b"\n")
-
-
-def fork() -> int:
-    if sys.platform == "win32":  # noqa: TID251  # tells the type checker: there is fork
-        raise NotImplementedError
-    return os.fork()
 
 
 def forked(sock: net.socket, then: Callable[[], None] | None = None) -> int:

@@ -248,7 +248,7 @@ def socket_rows(*, table: bool = True, netstat: bool = True) -> list[Row]:
     return list(windows_tools.netstat(raw))
 
 
-def children_left_by(pid: int) -> list[int]:
+def children_left_by(pid: int, /) -> list[int]:
     """Return the processes whose parent has, or had, this pid: Windows gives them no other."""
     import psutil
 

@@ -274,14 +274,18 @@ def test_a_wait_for_the_server_reads_only_devports_and_what_it_has_started(port:
 
 
 class Slow(Sources):
-    """Tools of which lsof needs more than the usual time."""
+    """A netstat that leaves a question, and an lsof that needs more than the usual time."""
+
+    text: str = ""
 
     def ask(self, path: str, *words: str, seconds: float = 0.0) -> bytes | None:
-        return b"" if "lsof" not in path or seconds >= PATIENCE else None
+        if "lsof" in path:
+            return b"" if seconds >= PATIENCE else None
+        return self.text.encode()
 
 
 def test_lsof_gets_more_time_before_a_process_is_signalled(port: int):
-    machine = Darwin(Slow(processes=True))
+    machine = Darwin(Slow(processes=False, text=listed(port, "x:7")))
     here = Socket(Endpoint("127.0.0.1", port), None, "LISTEN", 1)
     assert NO_LSOF in machine.table({port}).gaps
     machine.holding((here,), thorough=False)

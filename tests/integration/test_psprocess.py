@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from devports.core.model import CURRENT_USER, ProcessKey
-from devports.system import native, psutil_backend
+from devports.system import native, psutil_backend, windows
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_SECOND_USER
 from tests.harness.waiting import eventually
 
@@ -116,3 +116,9 @@ def test_where_users_have_no_numbers_others_are_not_ours(zoo: Zoo, port: int):
     )
     assert other is not None
     assert other.uid == psutil_backend.OTHER_USER != CURRENT_USER
+
+
+def test_children_are_found_by_the_pid_of_a_parent_that_may_have_exited(zoo: Zoo, port: int):
+    pid = zoo("listener", port).pid
+    assert pid in windows.Windows().left_by(os.getpid())
+    assert windows.Windows().left_by(NOBODY_HERE) == []

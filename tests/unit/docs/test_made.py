@@ -27,6 +27,7 @@ from devports.core.verdict import (
     NotLocal,
     NotPermitted,
     OutgoingConnection,
+    Unconfirmed,
     code_of,
 )
 from tests.harness import pages
@@ -99,6 +100,7 @@ def test_every_verdict_is_explained_with_the_exit_code_of_check():
     verdicts: list[Verdict] = [
         *(
             Free(),
+            Unconfirmed(()),
             LingeringConnections((), blocking=False),
             LingeringConnections((), blocking=True),
         ),
