@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from errno import EPERM
 from itertools import takewhile
 
 from devports.core.holder_kind import RunInfo
@@ -52,6 +53,7 @@ STATES = ("starting", "serving", "stopping")
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+OTHERS_WRITE = 0o022
 NOWHERE = os.path.abspath(os.devnull)
 """Below a device nothing can be read or written."""
 
@@ -207,8 +209,7 @@ class RunRecords:
         path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
-            with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                pid, start, by = json.loads(file.read(MAX_RECORD))
+            pid, start, by = json.loads(self._text(path))
             os.unlink(path)
         except (OSError, ValueError, TypeError, RecursionError):
             return ""
@@ -224,6 +225,7 @@ class RunRecords:
         from devports.system.files import lock  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
+        self._keep_private()
         path = os.path.join(self.path, f"{name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
@@ -245,14 +247,48 @@ class RunRecords:
         """Return the file of a service in its project."""
         return os.path.join(self.path, f"{service}-{checksum(os.fsencode(project))}.json")
 
+    def _text(self, path: str) -> bytes:
+        """Return the bytes of a file of this folder.
+
+        Raises:
+            OSError: it cannot be read, or other users may have written it.
+        """
+        from devports.system.files import read_regular  # only if there is a record
+
+        self._keep_private()
+        self._refuse_others(path)
+        return read_regular(path, MAX_RECORD, NOFOLLOW)
+
+    def _keep_private(self) -> None:
+        """Remove the permission of other users to write into the folder.
+
+        A record permits `on_conflict = "reclaim"` to stop a server without a question.
+
+        Raises:
+            OSError: it belongs to another user.
+        """
+        if (mode := self._refuse_others(self.path)) & OTHERS_WRITE:
+            os.chmod(self.path, mode & ~OTHERS_WRITE)
+
     @staticmethod
-    def _read(path: str) -> RunRecord | None:
+    def _refuse_others(path: str) -> int:
+        """Return the permissions of a file or folder.
+
+        Raises:
+            OSError: it belongs to neither this user nor root.
+        """
+        from devports.system.user import uids  # not for `check`
+
+        status = os.lstat(path)
+        if hasattr(os, "geteuid") and status.st_uid not in (0, *uids()):
+            raise OSError(EPERM, f"`{path}` belongs to another user")
+        return status.st_mode & 0o7777
+
+    def _read(self, path: str) -> RunRecord | None:
         import json  # only if there is a record
 
         try:
-            descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
-                data = json.loads(file.read(MAX_RECORD))
+            data = json.loads(self._text(path))
             if data["version"] != VERSION or data["state"] not in STATES:
                 return None
             spec = PortSpec(str(data["host"]), int(data["port"]))
@@ -317,7 +353,7 @@ def write_private(path: str, text: str) -> None:
         OSError: it cannot be written.
     """
     beside = f"{path}.{os.getpid()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
         file.write(text)
     os.replace(beside, path)

@@ -30,6 +30,7 @@ from devports.core.handoff import (
     variable,
 )
 from devports.system import clock
+from devports.system.files import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,7 +264,6 @@ def node_module(state: str) -> str:
 
 def _holds(path: str, text: bytes) -> bool:
     try:
-        with open(path, "rb") as file:
-            return file.read(len(text) + 1) == text
+        return read_regular(path, len(text) + 1) == text
     except OSError:
         return False

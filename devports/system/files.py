@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import sys
-from errno import EAGAIN, ELOOP, ENOTDIR
+from errno import EAGAIN, EINVAL, ELOOP, ENOTDIR
 
 from devports.core.text import native
 from devports.core.value import Frozen
@@ -28,7 +28,26 @@ MAX_BYTES = 1024 * 1024
 LOCK_WAIT = 5.0
 """Seconds to wait for another `devports vscode`, which holds the lock for milliseconds."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+READING = os.O_RDONLY | NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+NOT_REGULAR = "it is not a regular file"
 CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
+
+
+def read_regular(path: str, most: int, flags: int = 0) -> bytes:
+    """Return the first bytes of a regular file, never waiting for them.
+
+    Opening a FIFO can wait forever, opening a device can have effects; /proc/kmsg is called regular
+    and has nothing to read yet.
+
+    Raises:
+        OSError: it cannot be read, or is another kind of file.
+    """
+    found = os.stat(path, follow_symlinks=not flags & NOFOLLOW)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(EINVAL, NOT_REGULAR)
+    with open(os.open(path, READING | flags), "rb") as file:
+        return file.read(most) or b""
 
 
 class Folder(Frozen):
@@ -52,10 +71,10 @@ class Folder(Frozen):
         try:
             status = os.lstat(self._at(name), dir_fd=self.descriptor)
             if stat.S_ISLNK(status.st_mode) or not stat.S_ISREG(status.st_mode):
-                raise self._refused(name, "it is not a regular file")
-            opened = os.open(self._at(name), os.O_RDONLY | NOFOLLOW, dir_fd=self.descriptor)
+                raise self._refused(name, NOT_REGULAR)
+            opened = os.open(self._at(name), READING | NOFOLLOW, dir_fd=self.descriptor)
             with open(opened, "rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+                raw = file.read(MAX_BYTES + 1) or b""
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -192,7 +211,7 @@ def remove_write_permission(path: str) -> None:
         DevportsError: it does not exist, or belongs to another user.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
+        opened = os.open(path, READING | NOFOLLOW)
         try:
             os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~stat.S_IWOTH)
         finally:

@@ -9,10 +9,10 @@ skipped.
 from __future__ import annotations
 
 import os
-import stat
 from itertools import islice
 
 from devports.core.value import Frozen
+from devports.system.files import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ EDITOR = ".vscode"
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not block
 
 
 class Bounds(Frozen):
@@ -121,8 +120,7 @@ def _text(path: str) -> str | None:
 def _read(path: str, most: int, flags: int = 0) -> bytes | None:
     """Return the first bytes of a file; None where it is not a regular file or not readable."""
     try:
-        with open(os.open(path, READING | flags), "rb") as file:
-            return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        return read_regular(path, most, flags)
     except (OSError, ValueError):  # ValueError: a zero byte in the path
         return None
 
