@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +38,7 @@ from tests.harness.capabilities import (
     NEEDS_PROC,
     NEEDS_SECOND_USER,
 )
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -324,3 +327,22 @@ RELEASES = [
 @pytest.mark.parametrize(("release", "expected"), RELEASES)
 def test_which_kernels_list_bound_sockets(release: str, expected: bool):
     assert kernel_shows_bound(release) is expected
+
+
+@NEEDS_PROC
+def test_a_holder_that_has_exited_meanwhile_is_none() -> None:
+    """Its descriptors were read, then it exited: that is not a main thread which has exited."""
+    from devports.system.linux.holders import _holder
+    from devports.system.linux.processes import process
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+
+    def state() -> str:
+        found = process(gone.pid)
+        return found.state if found else ""
+
+    try:
+        eventually(lambda: state() == "Z", what="the zombie")
+        assert _holder(gone.pid, {7}, marked=False) is None
+    finally:
+        gone.wait(10)
