@@ -19,6 +19,7 @@ from devports.core.model import Endpoint
 from devports.core.recovery import Ended
 from devports.errors import DevportsError
 from devports.ui import events
+from devports.ui.run_progress import event_line
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS
 from tests.tools import schemas
 from tests.unit.ui import samples as s
@@ -156,3 +157,20 @@ def test_anything_but_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DevportsError, match="cannot write"):
         events.EventLog(str(tmp_path / "nowhere" / "events"), "web")
+
+
+LINE = "Error: EADDRINUSE http://h/?code=hunter2 --token hunter2 postgres://u:hunter2@h/x"
+
+
+def test_a_line_of_a_server_is_quoted_without_its_secrets(tmp_path: Path) -> None:
+    for number, each in enumerate(
+        (
+            h.PortLost("web", HERE, line=LINE, next_attempt=2, attempts=3),
+            h.PortLost("web", HERE, line=LINE, next_attempt=0, attempts=3),
+            h.Released("web", HERE, line=LINE),
+        )
+    ):
+        path = tmp_path / str(number)
+        events.EventLog(str(path), "web").write(each)
+        assert "EADDRINUSE http://h/?code=***" in path.read_text(encoding="ascii")
+        assert "hunter2" not in path.read_text(encoding="ascii") + event_line(each)
