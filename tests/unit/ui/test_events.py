@@ -162,15 +162,16 @@ def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
 LINE = "Error: EADDRINUSE http://h/?code=hunter2 --token hunter2 postgres://u:hunter2@h/x"
 
 
-def test_a_line_of_a_server_is_quoted_without_its_secrets(tmp_path: Path) -> None:
-    for number, each in enumerate(
-        (
-            h.PortLost("web", HERE, line=LINE, next_attempt=2, attempts=3),
-            h.PortLost("web", HERE, line=LINE, next_attempt=0, attempts=3),
-            h.Released("web", HERE, line=LINE),
-        )
-    ):
-        path = tmp_path / str(number)
-        events.EventLog(str(path), "web").write(each)
-        assert "EADDRINUSE http://h/?code=***" in path.read_text(encoding="ascii")
-        assert "hunter2" not in path.read_text(encoding="ascii") + event_line(each)
+QUOTING: list[h.RunEvent] = [
+    h.PortLost("web", HERE, line=LINE, next_attempt=2, attempts=3),
+    h.PortLost("web", HERE, line=LINE, next_attempt=0, attempts=3),
+    h.Released("web", HERE, line=LINE),
+]
+
+
+@pytest.mark.parametrize("news", QUOTING, ids=["retry", "lost", "released"])
+def test_a_line_of_a_server_is_quoted_without_its_secrets(news: h.RunEvent, tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    events.EventLog(str(path), "web").write(news)
+    assert "EADDRINUSE http://h/?code=***" in path.read_text(encoding="ascii")
+    assert "hunter2" not in path.read_text(encoding="ascii") + event_line(news)
