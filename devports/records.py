@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from errno import EPERM
 from itertools import takewhile
 
 from devports.core.holder_kind import RunInfo
@@ -75,6 +76,7 @@ CONTINUED = b"devports: continued: "
 STOP_NOTE = ".word"
 """Suffix of the file with the command that stopped the run."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+OTHERS_WRITE = 0o022
 
 
 class RunEnd(Frozen):
@@ -332,8 +334,7 @@ class RunRecords:
         path = f"{self._file(service, project)}{STOP_NOTE}"
         key = self._machine.key(os.getpid())
         try:
-            with os.fdopen(os.open(path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                pid, start, by = json_value(file.read(MAX_RECORD))
+            pid, start, by = json_value(self._text(path))
             os.unlink(path)
         except (OSError, ValueError, TypeError, RecursionError):
             return ""
@@ -349,6 +350,7 @@ class RunRecords:
         from devports.system.files import lock  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
+        self._keep_private()
         path = os.path.join(self.path, f"{name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
         try:
@@ -370,12 +372,46 @@ class RunRecords:
         """Return the file of a service in its project."""
         return os.path.join(self.path, f"{service}-{checksum(os.fsencode(project))}.json")
 
+    def _text(self, path: str) -> bytes:
+        """Return the bytes of a file of this folder.
+
+        Raises:
+            OSError: it cannot be read, or other users may have written it.
+        """
+        from devports.system.files import read_regular  # only if there is a record
+
+        self._keep_private()
+        self._refuse_others(path)
+        return read_regular(path, MAX_RECORD, NOFOLLOW)
+
+    def _keep_private(self) -> None:
+        """Remove the permission of other users to write into the folder.
+
+        A record permits `on_conflict = "reclaim"` to stop a server without a question.
+
+        Raises:
+            OSError: it belongs to another user.
+        """
+        if (mode := self._refuse_others(self.path)) & OTHERS_WRITE:
+            os.chmod(self.path, mode & ~OTHERS_WRITE)
+
     @staticmethod
-    def _read(path: str) -> RunRecord | None:
+    def _refuse_others(path: str) -> int:
+        """Return the permissions of a file or folder.
+
+        Raises:
+            OSError: it belongs to neither this user nor root.
+        """
+        from devports.system.user import uids  # not for `check`
+
+        status = os.lstat(path)
+        if hasattr(os, "geteuid") and status.st_uid not in (0, *uids()):
+            raise OSError(EPERM, f"`{path}` belongs to another user")
+        return status.st_mode & 0o7777
+
+    def _read(self, path: str) -> RunRecord | None:
         try:
-            descriptor = os.open(path, os.O_RDONLY | NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
-                data = json_value(file.read(MAX_RECORD))
+            data = json_value(self._text(path))
             if data["version"] != VERSION or data["state"] not in STATES:
                 return None
             spec = PortSpec(str(data["host"]), int(data["port"]))

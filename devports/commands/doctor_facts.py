@@ -324,8 +324,7 @@ def settings(kind: str, folder: str) -> str:
 
 def _text(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return file.read(MAX_SETTINGS).decode("utf-8", "replace")
+        return files.read_regular(path, MAX_SETTINGS).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -262,7 +262,8 @@ def _read(
             raise _unreadable(kind, shown, "it is not a regular file")
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         with open(os.open(path, flags), "rb") as file:
-            status, raw = os.fstat(file.fileno()), file.read(limit + 1)
+            # None: a file of /proc that has nothing to read yet.
+            status, raw = os.fstat(file.fileno()), file.read(limit + 1) or b""
     except FileNotFoundError:
         raise DevportsError(f"{kind}-missing", f"`{shown}` does not exist") from None
     except OSError as error:

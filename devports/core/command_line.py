@@ -89,10 +89,14 @@ def _in_shell(before: tuple[str, ...], words: tuple[str, ...]) -> ParsedCommand:
     return found.replace(before=(*before, *words[:2]), inner=inner, after=words[3:])
 
 
+LONGEST_LAUNCHER = 256
+"""Words of one launcher with its options at most."""
+
+
 def _split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split the words into those of launchers and those of the started program."""
     at = 0
-    while at < len(words) and (length := _launcher(words[at:])):
+    while at < len(words) and (length := _launcher(words[at : at + LONGEST_LAUNCHER])):
         at += length
     return words[:at], words[at:]
 

@@ -34,15 +34,26 @@ class ShellCommand(Frozen):
     text: str
 
 
+QUOTING = frozenset("'\"\\")
+BLANKS = str.maketrans("\t\r\n", "   ")
+_SPLIT: dict[str, tuple[str, ...]] = {}
+"""The last text with quotes, and its words."""
+
+
 def split(text: str) -> tuple[str, ...]:
     """Return the words of a text, without their quotes, as a POSIX shell splits one command.
 
     Raises:
         ValueError: a quote is not closed.
     """
-    import shlex  # brings `re`
+    if not QUOTING & set(text):
+        return tuple(filter(None, text.translate(BLANKS).split(" ")))
+    if text not in _SPLIT:
+        import shlex  # brings `re`; a long word costs it the square of the length
 
-    return tuple(shlex.split(text))
+        _SPLIT.clear()
+        _SPLIT[text] = tuple(shlex.split(text))
+    return _SPLIT[text]
 
 
 def plain_words(text: str) -> tuple[str, ...]:
@@ -70,13 +81,15 @@ def has_more_than_words(text: str) -> bool:
 
 def raw_words(text: str) -> tuple[str, ...]:
     """Return the words of a text with their quotes, so that `'|'` is not mistaken for `|`."""
-    words = [""]
+    if not (QUOTING | set(ENDS)) & set(text):
+        return tuple(text.split())
+    words: list[list[str]] = [[]]
     for _, piece in _pieces(text):
         if piece.isspace():
-            words.append("")
+            words.append([])
         else:
-            words[-1] += piece
-    return tuple(filter(None, words))
+            words[-1].append(piece)
+    return tuple(filter(None, map("".join, words)))
 
 
 def hides_exit_code(text: str) -> str:

@@ -228,13 +228,13 @@ def _without_address(
     kinds |= dict.fromkeys(server.host_flags, "host") | dict.fromkeys(server.port_flags, "port")
     kept: list[str] = []
     address = DetectedAddress()
-    todo = list(own)
+    todo = [*reversed(own)]
     while todo:
-        word = todo.pop(0)
+        word = todo.pop()
         option, equals, value = word.partition("=")
         kind = kinds.get(option)
         if kind and not equals:
-            value = todo.pop(0) if todo and not todo[0].startswith("-") else ""
+            value = todo.pop() if todo and not todo[-1].startswith("-") else ""
         if kind:
             address = _with_value(address, kind, value)
         elif server.positional and _ADDRESS.fullmatch(word):

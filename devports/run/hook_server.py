@@ -31,7 +31,7 @@ from devports.core.handoff import (
     variable,
 )
 from devports.system import clock
-from devports.system.files import Place, claimed, replace_whole
+from devports.system.files import Place, claimed, read_regular, replace_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -282,7 +282,6 @@ def node_module(state: str) -> str:
 
 def _holds(path: str, text: bytes) -> bool:
     try:
-        with open(path, "rb") as file:
-            return file.read(len(text) + 1) == text
+        return read_regular(path, len(text) + 1) == text
     except OSError:
         return False

@@ -19,6 +19,7 @@ from devports.freeing.bindable import all_bindable_now, findings_now, table_of
 from devports.freeing.consent import is_container, plan_for
 from devports.records import MAX_RECORD, NOFOLLOW, checksum, write_private
 from devports.system.bind import Reservation, replace
+from devports.system.files import read_regular
 from devports.system.inspect import endpoints_of, inspect_without_bind
 
 TYPE_CHECKING = False
@@ -295,8 +296,7 @@ class StartMemory:
 
     def _lines(self) -> list[tuple[str, str]]:
         try:
-            with os.fdopen(os.open(self._path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                text = file.read(MAX_RECORD).decode("ascii", "replace")
+            text = read_regular(self._path, MAX_RECORD, NOFOLLOW).decode("ascii", "replace")
         except OSError:
             return []
         pairs = (line.partition(" ")[::2] for line in text.splitlines())

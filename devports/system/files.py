@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import sys
-from errno import EAGAIN, ELOOP, ENOTDIR
+from errno import EAGAIN, EINVAL, ELOOP, ENOTDIR
 
 from devports.core.text import native
 from devports.core.value import Frozen
@@ -29,7 +29,26 @@ LOCK_WAIT = 30.0
 """Seconds to wait for other runs of `devports vscode`, each of which holds the lock for
 milliseconds, but twenty on a slow machine for seconds."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+READING = os.O_RDONLY | NONBLOCK | getattr(os, "O_CLOEXEC", 0)
+NOT_REGULAR = "it is not a regular file"
 CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
+
+
+def read_regular(path: str, most: int, flags: int = 0) -> bytes:
+    """Return the first bytes of a regular file, never waiting for them.
+
+    Opening a FIFO can wait forever, opening a device can have effects; /proc/kmsg is called regular
+    and has nothing to read yet.
+
+    Raises:
+        OSError: it cannot be read, or is another kind of file.
+    """
+    found = os.stat(path, follow_symlinks=not flags & NOFOLLOW)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(EINVAL, NOT_REGULAR)
+    with open(os.open(path, READING | flags), "rb") as file:
+        return file.read(most) or b""
 
 
 class Folder(Frozen):
@@ -53,10 +72,10 @@ class Folder(Frozen):
         try:
             status = os.lstat(self._at(name), dir_fd=self.descriptor)
             if stat.S_ISLNK(status.st_mode) or not stat.S_ISREG(status.st_mode):
-                raise self._refused(name, "it is not a regular file")
-            opened = os.open(self._at(name), os.O_RDONLY | NOFOLLOW, dir_fd=self.descriptor)
+                raise self._refused(name, NOT_REGULAR)
+            opened = os.open(self._at(name), READING | NOFOLLOW, dir_fd=self.descriptor)
             with open(opened, "rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+                raw = file.read(MAX_BYTES + 1) or b""
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -186,7 +205,7 @@ def remove_write_permission(path: str) -> None:
         DevportsError: it does not exist, or belongs to another user.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0))
+        opened = os.open(path, READING | NOFOLLOW)
         try:
             os.chmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) & ~stat.S_IWOTH)
         finally:

@@ -17,6 +17,7 @@ from devports import exitcodes
 from devports.core.text import quote
 from devports.core.value import Frozen
 from devports.errors import DevportsError
+from devports.system.files import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,10 +128,10 @@ def interpreter(path: str) -> tuple[str, ...]:
 def _first_lines(path: str) -> tuple[bytes, bytes]:
     """Return the first two lines of a file; empty where it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.readline(LONG_LINE), file.readline(LONG_LINE)
+        first, _, rest = read_regular(path, 2 * LONG_LINE).partition(b"\n")
     except OSError:
         return b"", b""
+    return first[:LONG_LINE], rest.partition(b"\n")[0][:LONG_LINE]
 
 
 def _shebang(line: bytes) -> list[str]:
@@ -235,8 +236,8 @@ def lacks_package(python: str, package: str) -> bool:
     """
     top = os.path.dirname(os.path.dirname(python))
     try:
-        with open(os.path.join(top, "pyvenv.cfg"), "rb") as file:
-            settings = file.read(MAX_PACKAGE).lower().replace(b" ", b"")
+        settings = read_regular(os.path.join(top, "pyvenv.cfg"), MAX_PACKAGE).lower()
+        settings = settings.replace(b" ", b"")
         kept = [name for name in os.listdir(os.path.join(top, "lib")) if name.startswith("python")]
         every = [os.listdir(os.path.join(top, "lib", name, "site-packages")) for name in kept]
     except OSError:
@@ -297,8 +298,7 @@ def package(folder: str) -> dict[str, object]:
     import json  # for commands of Node alone
 
     try:
-        with open(os.path.join(folder, "package.json"), "rb") as file:
-            data = json.loads(file.read(MAX_PACKAGE))
+        data = json.loads(read_regular(os.path.join(folder, "package.json"), MAX_PACKAGE))
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -9,11 +9,11 @@ skipped.
 from __future__ import annotations
 
 import os
-import stat
 from itertools import islice
 
 from devports.core.value import Frozen
 from devports.errors import raise_limit
+from devports.system.files import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ HIDDEN = (".vscode", ".streamlit")
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not block
 
 
 class Bounds(Frozen):
@@ -143,8 +142,7 @@ def _text(path: str) -> str | None:
 def _read(path: str, most: int, flags: int = 0) -> bytes | None:
     """Return the first bytes of a file; None where it is not a regular file or not readable."""
     try:
-        with open(os.open(path, READING | flags), "rb") as file:
-            return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        return read_regular(path, most, flags)
     except OSError as error:
         raise_limit(error)
         return None

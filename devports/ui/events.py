@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     News: TypeAlias = recovery.RunEvent | stop_plan.Progress | stop_plan.Outcome | recovery.Ended
 
 
+def _opened(path: str) -> int:
+    """Open a regular file: a FIFO would wait for its reader, and stop the server when that is slow.
+
+    Raises:
+        OSError: it cannot be opened, or is another kind of file.
+    """
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
+
+
 class EventLog:
     """A file of events. A line that cannot be written is lost: that must not stop the server."""
 
@@ -37,9 +49,8 @@ class EventLog:
             DevportsError: it cannot be opened.
         """
         self._service = service
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         try:
-            self._descriptor = os.open(path, flags, 0o600)
+            self._descriptor = _opened(path)
         except OSError as error:
             raise DevportsError(
                 "events-unwritable",
@@ -73,11 +84,6 @@ def _process(process: Process) -> shape.EventProcess:
     return {"pid": process.pid, "name": process.name, "user": process.user}
 
 
-def _line(text: str) -> str:
-    """Return a line of a server's output as an event quotes it."""
-    return redacted_text(text)
-
-
 def _event(news: News) -> shape.Event:
     match news:
         case recovery.ServerStarted(endpoint=endpoint, attempt=attempt, way=way, how=how):
@@ -103,27 +109,8 @@ def _event(news: News) -> shape.Event:
             return {"event": "bound-only", "endpoint": str(endpoint)}
         case recovery.ListeningElsewhere(wanted=wanted, there=there):
             return {"event": "elsewhere", "endpoint": str(wanted), "listens": str(there)}
-        case recovery.Released(endpoint=endpoint, line=line, why=why):
-            return {
-                "event": "released",
-                "endpoint": str(endpoint),
-                "line": _line(line),
-                "why": why,
-            }
-        case recovery.PortLost(line=line, next_attempt=0):
-            return {
-                "event": "lost",
-                "foreign": True,
-                "line": _line(line),
-                "next_attempt": None,
-            }
-        case recovery.PortLost(line=line, next_attempt=attempt):
-            return {
-                "event": "retry",
-                "foreign": True,
-                "line": _line(line),
-                "next_attempt": attempt,
-            }
+        case recovery.Released() | recovery.PortLost():
+            return _lost(news)
         case recovery.BindRefused():
             return _refused(news)
         case recovery.HandoffFailed(way=way):
@@ -149,6 +136,19 @@ def _event(news: News) -> shape.Event:
             return {"event": "ended", "exit_code": code, "source": source, "reason": reason}
         case _:
             return _freeing(news)
+
+
+def _lost(news: recovery.Released | recovery.PortLost) -> shape.Event:
+    line = redacted_text(news.line)
+    match news:
+        case recovery.Released(endpoint=endpoint, why=why):
+            return {"event": "released", "endpoint": str(endpoint), "line": line, "why": why}
+        case recovery.PortLost(next_attempt=0):
+            return {"event": "lost", "foreign": True, "line": line, "next_attempt": None}
+        case recovery.PortLost(next_attempt=attempt):
+            return {"event": "retry", "foreign": True, "line": line, "next_attempt": attempt}
+        case _:
+            unreachable(news)
 
 
 def _refused(news: recovery.BindRefused) -> shape.Event:

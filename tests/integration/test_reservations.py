@@ -12,7 +12,14 @@ from devports.core.model import Endpoint
 from devports.records import RunRecords
 from devports.run.reservation import MAX_REMEMBERED, StartMemory, overlap
 from devports.system import native
-from devports.system.bind import Reservation, open_bound, probe, replace, reserve
+from devports.system.bind import (
+    Reservation,
+    is_redirected,
+    open_bound,
+    probe,
+    replace,
+    reserve,
+)
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6
 
@@ -198,3 +205,15 @@ def test_what_cannot_be_read_or_written_is_not_remembered(records: RunRecords) -
     nowhere = RunRecords(os.devnull, native())
     StartMemory(nowhere, ("x",), "/").note("bare")
     assert StartMemory(nowhere, ("x",), "/").shown == ""
+
+
+def test_a_connection_to_a_port_without_a_listener_is_answered_by_none(port: int) -> None:
+    """A listener stands for what a NAT rule leads to: no test makes one on this machine."""
+    end = Endpoint("127.0.0.1", port)
+    assert not is_redirected(end)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", port))
+        assert not is_redirected(end.replace(address="0.0.0.0"))
+        sock.listen()
+        assert is_redirected(end)
+        assert is_redirected(end.replace(address="0.0.0.0"))

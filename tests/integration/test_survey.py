@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack
 from random import Random
 from typing import TYPE_CHECKING
@@ -38,6 +40,7 @@ from tests.harness.capabilities import (
     NEEDS_PROC,
     NEEDS_SECOND_USER,
 )
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -396,3 +399,22 @@ def test_a_likely_process_is_asked_for_where_other_ones_do_not_have_the_socket(p
     os.close(end)
     os.waitpid(holder, 0)
     assert (list(quick.values()), asked) == ([{holder}], [True])
+
+
+@NEEDS_PROC
+def test_a_holder_that_has_exited_meanwhile_is_none() -> None:
+    """Its descriptors were read, then it exited: that is not a main thread which has exited."""
+    from devports.system.linux.holders import _holder
+    from devports.system.linux.processes import process
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+
+    def state() -> str:
+        found = process(gone.pid)
+        return found.state if found else ""
+
+    try:
+        eventually(lambda: state() == "Z", what="the zombie")
+        assert _holder(gone.pid, {7}, marked=False) is None
+    finally:
+        gone.wait(10)

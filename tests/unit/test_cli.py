@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
 
 import pytest
 
 from devports import exitcodes
-from devports.cli import output_error
+from devports.cli import bug, output_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FINE = [
     pytest.param(None, id="all was written"),
@@ -31,3 +35,11 @@ def test_an_answer_that_could_not_be_written_is_an_error(lost: int, why: str) ->
     assert error is not None
     assert (error.code, error.exit_code) == ("output-lost", exitcodes.NO)
     assert error.message == f"cannot write the output: {why}"
+
+
+def test_a_bug_report_has_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    error = bug(ValueError("cannot parse --token hunter2 of postgres://u:hunter2@h/x"))
+    (report,) = tmp_path.iterdir()
+    assert "ValueError: cannot parse --token *** of postgres://u:***@h/x" in error.message
+    assert "hunter2" not in error.message + report.read_text(encoding="utf-8")

@@ -29,7 +29,14 @@ from devports.run import takeover
 from devports.run.takeover import PortClaimedError, register_run
 from devports.system import native
 from tests.fakes import FakeMachine
-from tests.harness.capabilities import NEEDS_FORK, NEEDS_NOFOLLOW
+from tests.harness.actors import NOBODY
+from tests.harness.capabilities import (
+    NEEDS_FIFO,
+    NEEDS_FORK,
+    NEEDS_NOFOLLOW,
+    NEEDS_ROOT,
+    NEEDS_UIDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -685,3 +692,43 @@ def test_the_log_of_stops_is_private_bounded_and_one_line_each(
     assert "number 49" in lines[-1]
     assert sum(map(len, lines)) <= 1300
     assert stat.S_IMODE(os.stat(records.stops).st_mode) == 0o600
+
+
+@NEEDS_FIFO
+def test_what_is_no_file_is_no_record(records: RunRecords, machine: FakeMachine) -> None:
+    mine = records.claim(record_of(machine, 50))
+    (known,) = [name for name in os.listdir(records.path) if name.endswith(".json")]
+    os.mkfifo(os.path.join(records.path, "fifo.json"))
+    os.mkdir(os.path.join(records.path, "folder.json"))
+    os.symlink("/dev/zero", os.path.join(records.path, "endless.json"))
+    os.mkfifo(os.path.join(records.path, f"{known}.word"))
+    assert records.every() == (mine,)
+    assert records.take_stop_note("web", "/p") == ""
+
+
+@NEEDS_UIDS
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_folder_that_others_can_write_is_mended_before_it_is_believed(
+    mode: int, records: RunRecords, machine: FakeMachine
+) -> None:
+    """A record may permit to stop a server without a question."""
+    mine = records.claim(record_of(machine, 50))
+    os.chmod(records.path, mode)
+    assert records.every() == (mine,)
+    assert stat.S_IMODE(os.stat(records.path).st_mode) == mode & ~0o022
+
+
+@NEEDS_ROOT
+def test_what_another_user_has_written_is_not_believed(
+    records: RunRecords, machine: FakeMachine
+) -> None:
+    mine = records.claim(record_of(machine, 50))
+    (known,) = [name for name in os.listdir(records.path) if name.endswith(".json")]
+    os.chown(os.path.join(records.path, known), NOBODY, NOBODY)
+    assert records.every() == ()
+    os.chown(os.path.join(records.path, known), 0, 0)
+    assert records.every() == (mine,)
+    os.chown(records.path, NOBODY, NOBODY)
+    assert records.every() == ()
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        records.claim(record_of(machine, 51))

@@ -485,8 +485,8 @@ def _unreadable(pids: Collection[int]) -> str:
 
 def _holder(pid: int, inodes: Iterable[int], *, marked: bool) -> Holder | None:
     found = processes.process(pid)
-    if found is None:
-        return None
+    if found is None or (found.state == "Z" and not processes.has_living_thread(pid)):
+        return None  # it has exited since its descriptors were read
     if marked:
         found = found.replace(environment_marks=processes.marks_of(pid))
     return Holder(found, tuple(sorted(inodes)), processes.ancestors(found))

@@ -119,6 +119,24 @@ def process(pid: int) -> Process | None:
     )
 
 
+PF_EXITING = 0x4
+"""Of the flags of a thread, field 9 of proc_pid_stat(5): it is about to exit (linux/sched.h)."""
+
+
+def has_living_thread(pid: int) -> bool:
+    """Return whether a thread runs on after the main thread of a process has exited."""
+    for task in listdir(f"/proc/{pid}/task"):
+        fields = read_file(f"/proc/{pid}/task/{task}/stat").rpartition(b")")[2].split()
+        exited = len(fields) <= FLAGS or fields[0] in (b"Z", b"X")
+        if not exited and not int(fields[FLAGS]) & PF_EXITING:
+            return True
+    return False
+
+
+FLAGS = 6
+"""Of the fields behind the name."""
+
+
 def _epoch(ticks: int) -> float:
     """Return a start time in seconds since the epoch, from clock ticks since boot."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)

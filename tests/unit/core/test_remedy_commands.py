@@ -262,6 +262,10 @@ LISTS = {
     "a process inside one's own podman": (
         listed("held", "inside podman"), ["podman stop abababababab"],
     ),
+    "a process inside a container that the engine knows": (
+        listed("held", "inside root's podman", named=says("inside", name="web", confirmed=True)),
+        ["devports free 8000", "podman stop web"],
+    ),
     "a process inside a pod of kubernetes": (
         listed("held", "inside kubernetes"),
         ["sudo crictl ps --id abababababab", "sudo crictl stop abababababab"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devports.core.shell_syntax import hides_exit_code
+from devports.core.shell_syntax import hides_exit_code, raw_words, split
 
 HIDDEN = [
     pytest.param("serve | tee log", "| tee log", id="a pipe ends as its last command does"),
@@ -59,3 +61,22 @@ def test_a_text_of_brackets_is_read_to_its_end() -> None:
 @given(st.text(alphabet="ab '\"`()|&;\\>\n"))
 def test_whatever_the_text_it_ends(text: str) -> None:
     assert len(hides_exit_code(text)) <= len(text) + 1
+
+
+WORDS = st.text("ab=/ \t\n\r'\"\\|$", max_size=20)
+
+
+@given(WORDS)
+def test_a_text_is_split_as_shlex_does_at_first_and_again(text: str) -> None:
+    try:
+        expected = tuple(shlex.split(text))
+    except ValueError:
+        with pytest.raises(ValueError, match="No"):
+            split(text)
+    else:
+        assert split(text) == split(text) == expected
+
+
+@given(st.text("ab=/ \t\n", max_size=20))
+def test_without_quotes_the_raw_words_are_the_words(text: str) -> None:
+    assert raw_words(text) == split(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from errno import EADDRINUSE
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from devports.core.model import Endpoint
 from devports.core.recovery import Ended
 from devports.errors import DevportsError
 from devports.ui import events
+from devports.ui.run_progress import event_line
+from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS
 from tests.tools import schemas
 from tests.unit.ui import samples as s
 
@@ -126,10 +130,48 @@ def test_foreign_names_are_text(tmp_path: Path) -> None:
     assert len(read(tmp_path / "events")) == 1
 
 
+@NEEDS_LIMITS
 def test_what_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("there is no /dev/full here")
-    events.EventLog(str(full), "web").write(NEWS["ended"][0])
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        events.EventLog(str(tmp_path / "full"), "web").write(NEWS["ended"][0])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (tmp_path / "full").read_bytes() == b""
+
+
+@NEEDS_FIFO
+def test_anything_but_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, tmp_path, Path(os.devnull)):
+        with pytest.raises(DevportsError, match="it is not a regular file"):
+            events.EventLog(str(path), "web")
+
+
+def test_a_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DevportsError, match="cannot write"):
         events.EventLog(str(tmp_path / "nowhere" / "events"), "web")
+
+
+LINE = "Error: EADDRINUSE http://h/?code=hunter2 --token hunter2 postgres://u:hunter2@h/x"
+
+
+QUOTING: list[h.RunEvent] = [
+    h.PortLost("web", HERE, line=LINE, next_attempt=2, attempts=3),
+    h.PortLost("web", HERE, line=LINE, next_attempt=0, attempts=3),
+    h.Released("web", HERE, line=LINE),
+]
+
+
+@pytest.mark.parametrize("news", QUOTING, ids=["retry", "lost", "released"])
+def test_a_line_of_a_server_is_quoted_without_its_secrets(news: h.RunEvent, tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    events.EventLog(str(path), "web").write(news)
+    assert "EADDRINUSE http://h/?code=***" in path.read_text(encoding="ascii")
+    assert "hunter2" not in path.read_text(encoding="ascii") + event_line(news)

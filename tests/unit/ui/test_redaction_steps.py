@@ -104,8 +104,10 @@ class Matcher:
                 return (re.match(kind, char) is None) == ("NOT" in str(of))
             case "IN":
                 inverted = str(of[0][0]) == "NEGATE"
-                return inverted != any(self.accepts(*each, char) for each in of[inverted:])
-        raise AssertionError(op)
+                parts = of[1:] if inverted else of
+                return inverted != any(self.accepts(kind, part, char) for kind, part in parts)
+            case _:
+                raise AssertionError(op)
 
 
 def steps(name: str, pattern: re.Pattern[str], text: str) -> int:
