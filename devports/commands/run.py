@@ -129,8 +129,8 @@ def as_message(error: DevportsError | OSError, name: str) -> DevportsError:
         return error
     if not is_refusal(error):
         raise error
-    failed = f"cannot run `{name}`"
-    return refusal(error, failed, service=name, exit_code=exitcodes.NOT_EXECUTABLE)
+    code = exitcodes.NOT_EXECUTABLE
+    return refusal(error, f"cannot run `{name}`", service=name, exit_code=code)
 
 
 def reporter(

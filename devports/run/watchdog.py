@@ -138,8 +138,12 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
 
 def _start_error(error: OSError) -> DevportsError:
     """Return the error: the server would get no process either."""
-    failed = "cannot start the watchdog process"
-    return refusal(error, failed, code="not-started", exit_code=exitcodes.NOT_EXECUTABLE)
+    return refusal(
+        error,
+        "cannot start the watchdog process",
+        code="not-started",
+        exit_code=exitcodes.NOT_EXECUTABLE,
+    )
 
 
 def _watch(config: WatchdogConfig, pipe: int) -> None:
@@ -164,7 +168,7 @@ def _watch(config: WatchdogConfig, pipe: int) -> None:
     else:
         server = ProcessKey(*map(int, last.split())) if last else None
     if server is not None:
-        _stop(config, server)
+        stop(config, server)
 
 
 def _restore(terminal: Terminal, screen: int) -> None:
@@ -197,7 +201,7 @@ def _last_line(pipe: int) -> bytes:
     return b"".join(news.splitlines(keepends=True)[-1:])
 
 
-def _stop(config: WatchdogConfig, server: ProcessKey) -> None:
+def stop(config: WatchdogConfig, server: ProcessKey) -> None:
     """Send `stop_signal` to all processes of the server, and kill those left after the timeout."""
     asked = (config.stop_signal, signal.SIGCONT)  # a stopped process cannot handle a signal
     if not _has_ended(config, server, asked, config.stop_timeout):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 from typing import TYPE_CHECKING
 
 from tests.hardship import soak
@@ -50,7 +51,11 @@ def main() -> int:
         return itertools.islice(every, args.first, None, args.every)
 
     names = args.commands or SUBJECTS
-    return report([tally for name in names for tally in sweep(name, chosen, judge, args.jobs)])
+    tallies = []
+    for name in names:
+        tallies += sweep(name, chosen, judge, args.jobs)
+        print(f"{name}: {sum(t.trials for t in tallies)} trials so far", file=sys.stderr)
+    return report(tallies)
 
 
 def errors(moments: Sequence[Moment], args: argparse.Namespace) -> Iterator[Trial]:
