@@ -240,4 +240,4 @@ def after_kill(
 
 def named(files: Iterable[str]) -> list[str]:
     """Return paths without what differs: the port, and the checksum of the folder."""
-    return [re.sub(r"[0-9a-f]{16}", "SUM", re.sub(r"\d{4,5}", "PORT", path)) for path in files]
+    return [re.sub(r"\d{4,5}", "PORT", re.sub(r"[0-9a-f]{16}", "SUM", path)) for path in files]
