@@ -213,7 +213,7 @@ def _has_ended(
 ) -> bool:
     """Signal the processes of the server; return whether all of them exit within `seconds`.
 
-    Those that it starts meanwhile, to clean up for example, are signalled only if killed.
+    Processes that it starts after that, to clean up for example, are only killed.
     """
     deadline = clock.Deadline(seconds)
     for _ in range(SEARCHES):

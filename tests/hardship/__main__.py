@@ -11,7 +11,6 @@ a machine with many processes. Ends with 1 if something failed, or if no disturb
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from tests.hardship import soak
@@ -51,10 +50,12 @@ def main() -> int:
         return every[step // 2 :: step][: args.sample or None]
 
     names = args.commands or SUBJECTS
-    tallies = []
+    tallies: list[Tally] = []
+    print(HEADING)
     for name in names:
-        tallies += sweep(name, chosen, judge, args.jobs)
-        print(f"{name}: {sum(t.trials for t in tallies)} trials so far", file=sys.stderr)
+        made = sweep(name, chosen, judge, args.jobs)
+        print("\n".join(tally.row() for tally in made), flush=True)
+        tallies += made
     return report(tallies)
 
 
@@ -70,9 +71,6 @@ def kills(moments: Sequence[Moment], args: argparse.Namespace) -> Iterator[Trial
 
 
 def report(tallies: Sequence[Tally]) -> int:
-    print(HEADING)
-    for tally in tallies:
-        print(tally.row())
     trials, reached = sum(t.trials for t in tallies), sum(t.reached for t in tallies)
     failures = [failure for tally in tallies for failure in tally.failures]
     print(f"\n{trials} trials, {reached} reached, {len(failures)} failures\n")
