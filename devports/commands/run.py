@@ -36,13 +36,14 @@ from devports.core.service import (
 )
 from devports.core.stop_plan import ConfirmPolicy, Question
 from devports.core.verdict import deciding_finding
-from devports.errors import DevportsError, is_refusal, refusal
+from devports.errors import DevportsError, is_refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortClaimedError, register_run
+from devports.system import refusal
 from devports.ui import run_progress
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
