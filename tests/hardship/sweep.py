@@ -35,7 +35,8 @@ KNOWN = {
 } - {exitcodes.INTERNAL}
 BUGS = ("Traceback", "internal error", "Fatal Python error", "Exception ignored")
 WAKEUP = re.compile(
-    r"Exception ignored when trying to write to the signal wakeup fd:\nTraceback.*?\nOSError:[^\n]*",
+    r"Exception ignored when trying to write to the signal wakeup fd:\n"
+    r"Traceback.*?\nOSError:[^\n]*",
     re.DOTALL,
 )
 """What CPython's own signal handler prints of an error that a pipe never gives."""
