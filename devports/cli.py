@@ -11,7 +11,8 @@ import sys
 from errno import EPIPE
 
 from devports import __version__, exitcodes
-from devports.errors import DevportsError, is_refusal, refusal
+from devports.errors import DevportsError, is_refusal
+from devports.system import refusal
 from devports.ui.console import DEFAULT_WIDTH, Console, reopen_closed_streams
 
 TYPE_CHECKING = False

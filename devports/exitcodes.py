@@ -28,7 +28,7 @@ NOT_READY = 95
 ALREADY_RUNNING = 96
 """The service is already running."""
 CANNOT_INSPECT = 97
-"""devports cannot inspect sockets here."""
+"""devports cannot inspect sockets here, or the system refused a request: a limit, a full disk."""
 INTERNAL = 98
 """Internal error; the path of a report file was printed."""
 NOT_EXECUTABLE = 126

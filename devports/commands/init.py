@@ -12,7 +12,8 @@ from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
 from devports.detect.toml_writer import SEARCHED, document
-from devports.errors import DevportsError, limit_hints
+from devports.errors import DevportsError
+from devports.system import limit_hints
 from devports.system.files import Place, write_new
 from devports.system.project import scan
 

@@ -37,7 +37,7 @@ from devports.core.service import (
     typed_command,
 )
 from devports.core.verdict import deciding_finding
-from devports.errors import DevportsError, is_refusal, refusal
+from devports.errors import DevportsError, is_refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
 from devports.records import log_head
 from devports.run.background import enter_background, log_of_process
@@ -46,6 +46,7 @@ from devports.run.readiness import wait_for_dependencies, with_real_ports
 from devports.run.reservation import next_ports
 from devports.run.session import Session
 from devports.run.takeover import PortClaimedError, own_record, register_run
+from devports.system import refusal
 from devports.system.inspect import untrusted
 from devports.ui import run_progress
 from devports.ui.processes import missed_text
@@ -155,8 +156,8 @@ def as_message(error: DevportsError | OSError, name: str) -> DevportsError:
         return error
     if not is_refusal(error):
         raise error
-    failed = f"cannot run `{name}`"
-    return refusal(error, failed, service=name, exit_code=exitcodes.NOT_EXECUTABLE)
+    code = exitcodes.NOT_EXECUTABLE
+    return refusal(error, f"cannot run `{name}`", service=name, exit_code=code)
 
 
 def ended_by(context: Context, error: DevportsError, service: Service, config: Config) -> Ended:

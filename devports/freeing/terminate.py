@@ -28,7 +28,7 @@ from devports.core.stop_plan import (
 )
 from devports.core.value import Frozen
 from devports.core.verdict import Held, all_bindable, local_ends
-from devports.errors import is_refusal, refusal
+from devports.errors import is_refusal
 from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
 from devports.freeing.consent import (
     code_of,
@@ -47,7 +47,7 @@ from devports.freeing.respawn import (
     port_clients,
     wait_for_any_exit,
 )
-from devports.system import clock
+from devports.system import clock, refusal
 from devports.system.signals import CONT, KILL, NAMES, TERM
 
 TYPE_CHECKING = False

@@ -39,7 +39,7 @@ from devports.core.recovery import (
 from devports.core.start_outcome import BY_SIGNAL
 from devports.core.stop_plan import Declined
 from devports.core.value import unreachable
-from devports.errors import DevportsError, refusal
+from devports.errors import DevportsError
 from devports.run import terminal
 from devports.run.launch import HandoffRunner, mark_of
 from devports.run.reservation import PortTakenError, Reservations, StartMemory
@@ -47,7 +47,7 @@ from devports.run.server import LOOK_EVERY, Server, ServerProcessTree
 from devports.run.startup import OwnershipWatcher, ServerStart
 from devports.run.terminal import SignalQueue, SignalReceived, terminal_interrupts_the_server
 from devports.run.watchdog import WatchdogConfig, start_watchdog
-from devports.system import clock
+from devports.system import clock, refusal
 from devports.system.bind import is_redirected
 
 TYPE_CHECKING = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -71,3 +72,59 @@ def _linux() -> Machine:
         hints=("mount a /proc of this namespace: `mount -t proc proc /proc`",),
         exit_code=exitcodes.CANNOT_INSPECT,
     )
+
+
+FILES = 1024
+"""Open files that are enough for every command; a run without a limit has some forty."""
+
+
+def refusal(
+    error: OSError | MemoryError | ImportError,
+    what: str = "the system refused a request of devports",
+    *,
+    code: str = "system-refused",
+    facts: tuple[str, ...] = (),
+    service: str = "",
+    exit_code: int = exitcodes.CANNOT_INSPECT,
+) -> DevportsError:
+    """Return an error of the machine as a message, with the limit and the command that raises it.
+
+    Args:
+        error: the answer of the system.
+        what: what was attempted.
+        code: as in `DevportsError`.
+        facts: what was done before.
+        service: as there.
+        exit_code: as there.
+    """
+    hints: tuple[str, ...] = ()
+    if isinstance(error, ImportError):
+        what, why, hints = "a module of devports cannot be loaded", str(error), REINSTALL
+    elif isinstance(error, MemoryError):
+        why = os.strerror(errno.ENOMEM)
+    else:
+        why, hints = error.strerror or type(error).__name__, limit_hints(error)
+        if error.errno == errno.EAGAIN and code == "not-started":
+            hints = ("raise the process limit (`ulimit -u`) or stop some processes",)
+        facts += (f"file: {error.filename}",) if isinstance(error.filename, str) else ()
+    return DevportsError(
+        code, f"{what}: {why}", facts=facts, hints=hints, service=service, exit_code=exit_code
+    )
+
+
+REINSTALL = ("if devports was changed while it ran, run the command again; else reinstall it",)
+
+
+def limit_hints(error: OSError) -> tuple[str, ...]:
+    """Return how to raise the limit behind an error, if there is one."""
+    match error.errno:
+        case errno.EMFILE:
+            now = os.sysconf("SC_OPEN_MAX") if hasattr(os, "sysconf") else 0
+            more = max(FILES, 2 * now)
+            return (f"this process may open {now} files; to raise that, run `ulimit -n {more}`",)
+        case errno.ENFILE:
+            return ("stop programs, or raise the limit of all open files: `sysctl fs.file-max`",)
+        case errno.ENOSPC | errno.EDQUOT:
+            return ("to see which file system is full, run `df -h`",)
+        case _:
+            return ()

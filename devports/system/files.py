@@ -15,9 +15,9 @@ from errno import EAGAIN, EINVAL, ELOOP, ENOTDIR
 
 from devports.core.text import native
 from devports.core.value import Frozen
-from devports.errors import DevportsError, limit_hints
+from devports.errors import DevportsError
 from devports.exitcodes import NO, PERMISSION
-from devports.system import WINDOWS, clock
+from devports.system import WINDOWS, clock, limit_hints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class Place:
         flags = os.O_RDONLY | NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
         opened = os.open(self.at(name), flags, dir_fd=self.descriptor)
         try:
-            own = not WINDOWS and os.fstat(opened).st_uid == os.geteuid()
+            own = hasattr(os, "geteuid") and os.fstat(opened).st_uid == os.geteuid()
             yield own and try_lock(opened)
         finally:
             os.close(opened)

@@ -121,6 +121,32 @@ def test_too_few_descriptors_are_nobody_elses_doing(
     assert "another process" not in done.err
 
 
+@pytest.mark.parametrize("limit", [5, 7])
+def test_the_limit_of_open_files_is_named_with_the_command_that_raises_it(
+    limit: int, port: int, project: Project, devports: Command
+) -> None:
+    project.zoo("web", "listener", port)
+    run = shlex.join([*installed(), "run", "web"])
+    done = devports.under("sh", "-c", f"ulimit -n {limit}; exec {run}")()
+    assert done.code == exitcodes.NOT_EXECUTABLE, done
+    assert "error: cannot run `web`: Too many open files" in done.err
+    assert f"may open {limit} files; to raise that, run `ulimit -n 1024`" in done.err
+
+
+@pytest.mark.parametrize("limit", [5, 6])
+def test_with_few_open_files_free_says_so_and_what_it_has_signalled(
+    limit: int, port: int, zoo: Zoo, devports: Command
+) -> None:
+    holder = zoo("listener", port)
+    free = shlex.join([*installed(), "free", str(port), "--yes"])
+    done = devports.under("sh", "-c", f"ulimit -n {limit}; exec {free}")()
+    if done.code == exitcodes.OK:
+        return
+    assert done.code == exitcodes.CANNOT_INSPECT, done
+    assert "to raise that, run `ulimit -n 1024`" in done.err
+    assert holder.alive or f"(pid {holder.pid}): sent SIGTERM" in done.err
+
+
 def test_a_second_hangup_does_not_cut_the_graceful_stop_short(
     port: int, project: Project, devports: Command
 ) -> None:

@@ -11,7 +11,6 @@ a machine with many processes. Ends with 1 if something failed, or if no disturb
 from __future__ import annotations
 
 import argparse
-import itertools
 from typing import TYPE_CHECKING
 
 from tests.hardship import soak
@@ -35,7 +34,7 @@ def main() -> int:
     parser.add_argument("what", choices=["errors", "kills", "soak"])
     parser.add_argument("commands", nargs="*", help=f"of {', '.join(SUBJECTS)}; all by default")
     parser.add_argument("--every", type=int, default=1, help="try each N-th call only")
-    parser.add_argument("--first", type=int, default=0, help="of these, begin with the N-th")
+    parser.add_argument("--sample", type=int, default=0, help="try only N calls of each command")
     parser.add_argument("--error", action="append", help="only this error, EMFILE for example")
     parser.add_argument("--all", action="store_true", help="also calls that repeat or only read")
     parser.add_argument("--jobs", type=int, default=2)
@@ -45,12 +44,19 @@ def main() -> int:
         return soak.report(args.cycles)
     trials, judge = (errors, after_error) if args.what == "errors" else (kills, after_kill)
 
-    def chosen(moments: Sequence[Moment]) -> Iterator[Trial]:
-        every = trials(moments if args.all else tuple(different(moments)), args)
-        return itertools.islice(every, args.first, None, args.every)
+    def chosen(moments: Sequence[Moment]) -> Sequence[Trial]:
+        every = [*trials(moments if args.all else tuple(different(moments)), args)]
+        step = max(1, len(every) // args.sample) if args.sample else args.every
+        return every[step // 2 :: step][: args.sample or None]
 
     names = args.commands or SUBJECTS
-    return report([tally for name in names for tally in sweep(name, chosen, judge, args.jobs)])
+    tallies: list[Tally] = []
+    print(HEADING)
+    for name in names:
+        made = sweep(name, chosen, judge, args.jobs)
+        print("\n".join(tally.row() for tally in made), flush=True)
+        tallies += made
+    return report(tallies)
 
 
 def errors(moments: Sequence[Moment], args: argparse.Namespace) -> Iterator[Trial]:
@@ -65,9 +71,6 @@ def kills(moments: Sequence[Moment], args: argparse.Namespace) -> Iterator[Trial
 
 
 def report(tallies: Sequence[Tally]) -> int:
-    print(HEADING)
-    for tally in tallies:
-        print(tally.row())
     trials, reached = sum(t.trials for t in tallies), sum(t.reached for t in tallies)
     failures = [failure for tally in tallies for failure in tally.failures]
     print(f"\n{trials} trials, {reached} reached, {len(failures)} failures\n")

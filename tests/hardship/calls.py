@@ -102,7 +102,7 @@ def disturbed(stage: Stage, subject: Subject, moment: Moment, how: str) -> tuple
     lasting = "+" if how.endswith("+") else ""
     what = f"inject={moment.call}:{how.removesuffix('+')}:when={moment.number}{lasting}"
     words = ("strace", "-qq", "-o", log, "-e", f"trace={moment.call}", "-e", what, "--")
-    done = stage.command.under(*words)(*subject.typed(stage), within=30)
+    done = stage.command.under(*words)(*subject.typed(stage), within=60)
     with open(log, encoding="utf-8", errors="replace") as file:
         protocol = file.read()
     return done, "INJECTED" in protocol or "killed by SIGKILL" in protocol

@@ -100,7 +100,8 @@ class Stage:
         """Return the content of every file, by its path in the stage."""
         found = {}
         for folder, _, names in os.walk(self.folder):
-            for path in (os.path.join(folder, name) for name in names):
+            paths = (os.path.join(folder, name) for name in names)
+            for path in filter(os.path.isfile, paths):  # not a FIFO, which would block
                 with contextlib.suppress(OSError), open(path, "rb") as file:
                     found[os.path.relpath(path, self.folder)] = file.read()
         return found

@@ -34,7 +34,12 @@ KNOWN = {
     value for name, value in vars(exitcodes).items() if name.isupper() and isinstance(value, int)
 } - {exitcodes.INTERNAL}
 BUGS = ("Traceback", "internal error", "Fatal Python error", "Exception ignored")
-KILLED = 137
+WAKEUP = re.compile(
+    r"Exception ignored when trying to write to the signal wakeup fd:\n"
+    r"Traceback.*?\nOSError:[^\n]*",
+    re.DOTALL,
+)
+"""What CPython's own signal handler prints of an error that a pipe never gives."""
 
 
 @dataclass
@@ -168,7 +173,8 @@ def attempt_on(
 def after_error(
     stage: Stage, subject: Subject, done: Done, reached: bool, whole: Whole
 ) -> list[str]:
-    found = [f"says {bug!r}: {done.err[-600:]}" for bug in BUGS if bug in done.text]
+    text = WAKEUP.sub("", done.text)
+    found = [f"says {bug!r}: {done.err[-600:]}" for bug in BUGS if bug in text]
     if done.code not in KNOWN:
         found.append(f"exit code {done.code}: {done.err[-300:]}")
     if left := given_back(stage) if not subject.holder else "":
@@ -240,4 +246,4 @@ def after_kill(
 
 def named(files: Iterable[str]) -> list[str]:
     """Return paths without what differs: the port, and the checksum of the folder."""
-    return [re.sub(r"[0-9a-f]{16}", "SUM", re.sub(r"\d{4,5}", "PORT", path)) for path in files]
+    return [re.sub(r"\d{4,5}", "PORT", re.sub(r"[0-9a-f]{16}", "SUM", path)) for path in files]

@@ -16,7 +16,7 @@ import pytest
 
 from devports.core.handoff import HookRequest
 from devports.core.model import Endpoint
-from devports.run.hook_server import PYTHON_FOLDER, node_module
+from devports.run.hook_server import PYTHON_FOLDER, node_module, private_folder
 from devports.system.bind import Reservation, reserve
 from tests.harness import tables
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_IPV6, NEEDS_NODE
@@ -308,6 +308,24 @@ def test_what_node_was_to_load_already_is_loaded_first(desk: Desk, tmp_path: Pat
         ["node", "-p", "1"], env=env, capture_output=True, text=True, timeout=30, check=True
     )
     assert (done.stdout, done.stderr) == ("theirs\n1\n", "")
+
+
+def test_the_folder_of_a_killed_run_is_removed_and_that_of_a_living_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    dead = tmp_path / "devports-0123456789abcdef"
+    dead.mkdir()
+    (dead / "ask").touch()
+    (tmp_path / "devports-report-1.md").touch()
+    first, lock = private_folder()
+    second, other = private_folder()
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *map(os.path.basename, (first, second)),
+        "devports-report-1.md",
+    }
+    os.close(lock)
+    os.close(other)
 
 
 def test_the_module_for_node_stays_and_is_mended(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -14,10 +15,17 @@ import pytest
 from devports import exitcodes
 from devports.errors import DevportsError
 from devports.system import files
-from devports.system.files import Folder, opened
-from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LINKS, NEEDS_NOFOLLOW, NEEDS_UIDS
+from devports.system.files import opened, try_lock
+from tests.harness.capabilities import (
+    NEEDS_FIFO,
+    NEEDS_LIMITS,
+    NEEDS_LINKS,
+    NEEDS_NOFOLLOW,
+    NEEDS_UIDS,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -132,24 +140,51 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
 
 
 @NEEDS_NOFOLLOW
+@NEEDS_LIMITS
 def test_a_write_that_fails_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
     write(tmp_path, None, "old")
     with opened(str(tmp_path), ".vscode", make=True) as folder:
         assert folder is not None
-        broken = BrokenDisk(folder.shown, folder.path, folder.descriptor)
-        with pytest.raises(DevportsError, match="no space left") as caught:
-            broken.exchange("tasks.json", "old", "new")
+        with file_size_limit(1), pytest.raises(DevportsError, match="file too large") as caught:
+            folder.exchange("tasks.json", "old", "new")
     assert caught.value.exit_code == exitcodes.NO
     assert read(tmp_path) == "old"
     assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
 
 
-class BrokenDisk(Folder):
-    """A folder on a disk that is full when half a file is written."""
+@contextlib.contextmanager
+def file_size_limit(most: int) -> Iterator[None]:
+    """Let the kernel refuse what a file would have beyond `most` bytes."""
+    import resource
 
-    def _write(self, name: str, text: str, mode: int | None) -> None:
-        super()._write(name, text[:1], mode)
-        raise OSError(28, "No space left on device")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+DRAFT = ".launch.json.devports-0123456789abcdef"
+
+
+@NEEDS_NOFOLLOW
+@pytest.mark.parametrize(
+    ("name", "locked", "stays"),
+    [
+        pytest.param(DRAFT, False, False, id="a draft of a writer that was killed is removed"),
+        pytest.param(DRAFT, True, True, id="a draft that is being written stays"),
+        pytest.param(".launch.json.tmp", False, True, id="what another program left stays"),
+    ],
+)
+def test_drafts_in_the_folder(tmp_path: Path, name: str, locked: bool, stays: bool) -> None:
+    draft = tmp_path / ".vscode" / name
+    draft.parent.mkdir()
+    draft.write_bytes(b"half")
+    with open(draft, "rb") as file:
+        assert not locked or try_lock(file.fileno())
+        write(tmp_path, None, "ours")
+    assert draft.exists() == stays
 
 
 WRITER = textwrap.dedent(

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 from devports import exitcodes  # noqa: E402  # found by the line above
 from devports.config import keys  # noqa: E402
 from devports.core.value import unreachable  # noqa: E402
-from devports.errors import refusal  # noqa: E402
+from devports.system import refusal  # noqa: E402
 from tests.tools import schemas  # noqa: E402
 
 if TYPE_CHECKING:

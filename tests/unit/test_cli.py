@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devports import exitcodes
-from devports.cli import bug, output_error
+from devports.cli import bug, output_error, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,33 @@ LOST = [
     pytest.param(errno.EIO, "Input/output error", id="a terminal that has gone"),
     pytest.param(0, "it was closed, or its reader takes nothing", id="no errno"),
 ]
+
+
+REFUSED = [
+    pytest.param(OSError(errno.EMFILE, "x"), "ulimit -n", id="a limit names what raises it"),
+    pytest.param(OSError(errno.ENOSPC, "x", "/a"), "df -h", id="a full disk names what shows it"),
+    pytest.param(OSError(errno.EIO, "x"), "", id="a broken disk"),
+    pytest.param(MemoryError(), "", id="no memory"),
+    pytest.param(ImportError("x"), "reinstall", id="devports was replaced while it ran"),
+]
+
+
+@pytest.mark.parametrize(("error", "hint"), REFUSED)
+def test_an_error_of_the_machine_is_no_bug(
+    error: OSError | MemoryError | ImportError, hint: str
+) -> None:
+    shown = refused(error, ["check", "8000"])
+    assert (shown.code, shown.exit_code) == ("system-refused", exitcodes.CANNOT_INSPECT)
+    assert hint in " ".join(map(str, shown.hints))
+    assert refused(error, ["run", "web"]).exit_code == exitcodes.NOT_EXECUTABLE
+
+
+def test_an_error_that_only_devports_can_cause_is_a_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    shown = refused(OSError(errno.EBADF, "Bad file descriptor"), ["check", "8000"])
+    assert (shown.code, shown.exit_code) == ("internal-error", exitcodes.INTERNAL)
 
 
 @pytest.mark.parametrize("lost", FINE)

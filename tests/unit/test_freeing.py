@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import time
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from devports.core.stop_plan import (
     WatchingForRestart,
     WouldStop,
 )
+from devports.errors import DevportsError
 from devports.freeing import FreeRequest as FreeingJob
 from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, consent, free, preview
 from devports.freeing.bindable import findings_now
@@ -414,6 +416,30 @@ def test_holders_that_keep_changing_end_the_patience():
     freeing.ask = answer_and_change  # type: ignore[method-assign]
     assert freeing(ASK).exit_code == exitcodes.TAKEN_AGAIN
     assert machine.sent == []
+
+
+@pytest.mark.parametrize(
+    ("deaf", "told"),
+    [
+        pytest.param(True, "it is still running", id="a holder that does not react"),
+        pytest.param(False, "it has exited", id="a holder that has exited"),
+    ],
+)
+def test_what_was_signalled_is_told_where_a_limit_prevents_the_rest(deaf: bool, told: str):
+    machine = held_by(FakeMachine(), 50)
+    machine.deaf[50] = {SIGTERM} if deaf else set()
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def fill(_pid: int, _number: int) -> None:
+        machine.before_table = machine.before_probe = refuse
+
+    machine.after_signal = fill
+    with pytest.raises(DevportsError, match="cannot free the port: Too many open files") as caught:
+        Freeing(machine)(YES)
+    assert caught.value.facts == (f"`server` (pid 50): sent SIGTERM; {told}",)
+    assert "ulimit -n" in str(caught.value.hints)
 
 
 def test_who_ignores_sigterm_is_killed_with_yes():

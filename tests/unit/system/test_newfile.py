@@ -48,14 +48,6 @@ def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_draft_that_is_there_is_not_ours(tmp_path: Path) -> None:
-    draft = tmp_path / f"a.{os.getpid()}.new"
-    draft.write_text("theirs", encoding="utf-8")
-    with pytest.raises(FileExistsError):
-        write_new(str(tmp_path / "a"), "ours")
-    assert draft.read_text(encoding="utf-8") == "theirs"
-
-
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_new(str(tmp_path / "a"), "\ud800")
