@@ -242,6 +242,7 @@ COMMANDS = {
         *COMMON,
         Option("-y --yes", "Write without asking"),
         Option("--dry-run", "Print the file and write nothing"),
+        Option("--example", "If no server is found, write an example that runs"),
         NO_INPUT,
     ),
     "vscode": Command(

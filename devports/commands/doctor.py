@@ -95,7 +95,8 @@ def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
 def inspect_project(context: Context) -> DoctorResult:
     """Check everything once, with the configuration read again."""
     config, warnings, wrong = _config(context)
-    facts = gather(context, config, warnings)
+    folder = current_folder() if config is None and not wrong else ""
+    facts = gather(context, config, warnings, folder)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
 
 

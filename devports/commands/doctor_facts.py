@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, template_of
-from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
+from devports.config.load import OWN, can_restrict, is_unprotected_folder, read_env_file
 from devports.core.checkout import elsewhere_from
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
@@ -21,7 +21,15 @@ from devports.core.hint import text_of
 from devports.core.jsonc import JsoncError
 from devports.core.model import Endpoint, VisibilityGap
 from devports.core.remedies import Remedy
-from devports.core.service import EditorTasks, argv_of, env_file_of, fill, values_for, words_of
+from devports.core.service import (
+    EditorTasks,
+    Service,
+    argv_of,
+    env_file_of,
+    fill,
+    values_for,
+    words_of,
+)
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.verdict import (
     Held,
@@ -42,6 +50,7 @@ from devports.doctor.facts import (
     PortFacts,
     Problem,
     RunFacts,
+    UndeclaredPort,
 )
 from devports.doctor.project_rules import writable_by_others
 from devports.doctor.setup_rules import UNSEEN
@@ -67,7 +76,7 @@ if TYPE_CHECKING:
 
     from devports.commands.context import Context
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
-    from devports.core.service import Config, Service
+    from devports.core.service import Config
     from devports.core.verdict import Finding
     from devports.detect.command_line import Start
     from devports.system import Machine
@@ -77,8 +86,13 @@ ANY_PORT = 1
 LOOPBACKS = ("127.0.0.1", "::1")
 
 
-def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()) -> Facts:
-    """Collect all facts for the rules, with one inspection of the machine for all ports."""
+def gather(
+    context: Context, config: Config | None, warnings: Sequence[str] = (), folder: str = ""
+) -> Facts:
+    """Collect all facts for the rules, with one inspection of the machine for all ports.
+
+    `folder`: of a project without a configuration, in which `devports init` would search.
+    """
     machine, records = context.machine, context.records()
     services = config.services if config else ()
     declared = declared_ports(machine, services)
@@ -91,6 +105,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         root=root,
         ports=ports,
         commands=commands,
+        undeclared=undeclared_ports(machine, folder) if folder else (),
         programs=programs.on_path(os.environ),
         neighbour=programs.conflicting_package(),
         faults=(*file_problems(config, warnings), *command_errors(config, commands, ports))
@@ -98,7 +113,7 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
         else (),
         localhost=localhost_addresses(machine) if ports else (),
         loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
-        editor=editor_facts(config, machine.platform) if config else Editor(),
+        editor=editor_facts(config, machine.platform) if config else Editor(flaws=flaws_in(folder)),
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
         runs=tuple(run_facts(machine, records, root)),
@@ -112,6 +127,26 @@ def gather(context: Context, config: Config | None, warnings: Sequence[str] = ()
 
 MOST_CONNECTIONS = 4
 """Maximum number of outgoing connections that are looked up for one port: one is shown."""
+
+
+def undeclared_ports(machine: Machine, folder: str) -> tuple[UndeclaredPort, ...]:
+    """Return the ports of the servers that `devports init` finds in a folder."""
+    from devports.commands.init import found_in
+
+    found = found_in(os.path.join(folder, OWN), OWN).services
+    servers = [each for each in found if each.command and each.port]
+    services = [Service(each.name, each.port, command=each.command) for each in servers]
+    ports = declared_ports(machine, services)
+    sources = (str(each.sources[0]) for each in servers)
+    return tuple(UndeclaredPort(*each) for each in zip(ports, sources, strict=True))
+
+
+def flaws_in(folder: str) -> tuple[LintFinding, ...]:
+    """Return the mistakes in the files of VS Code of a folder without a configuration."""
+    with suppress(DevportsError), files.opened(folder, VSCODE) as there:
+        tasks, launch = (there.read(name) if there else None for name in FILES)
+        return _lint_findings(tasks, launch)
+    return ()
 
 
 def declared_ports(machine: Machine, services: Sequence[Service]) -> list[PortFacts]:

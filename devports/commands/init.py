@@ -11,7 +11,7 @@ from devports.core.hint import hint, own_command
 from devports.core.value import Frozen
 from devports.detect.model import DetectedService, File, SkippedService, Tree
 from devports.detect.services import detect, wanted
-from devports.detect.toml_writer import document
+from devports.detect.toml_writer import SEARCHED, document
 from devports.errors import DevportsError
 from devports.system.files import write_new
 from devports.system.project import scan
@@ -23,19 +23,24 @@ if TYPE_CHECKING:
     from devports.ui.console import Console
 
 
-def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -> int:
-    """Write a devports.toml for the current folder; the exit code is 1 if none is written.
+def init(
+    context: Context, *, yes: bool, dry_run: bool, example: bool = False, as_json: bool = False
+) -> int:
+    """Write a devports.toml for the current folder; the exit code is 1 if it has no service.
 
-    Without a terminal and without `yes` it prints what it would write.
+    Without a terminal and without `yes` it prints what it would write. `example`: where no server
+    is found the example of the file is a service that runs, as in an empty folder.
 
     Raises:
-        DevportsError: there is a configuration already, or the file cannot be written.
+        DevportsError: there is a configuration already, the file cannot be written, or it was
+            written and has no service.
     """
     cwd = current_folder()
     shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
     refuse_if_there(path, cwd if context.named is None else "")
     plan = found_in(path, shown)
+    plan = plan.replace(example=plan.example or example)
     screen = context.screen
     if as_json:
         return _in_json(plan, screen, yes=yes, dry_run=dry_run)
@@ -53,7 +58,10 @@ def init(context: Context, *, yes: bool, dry_run: bool, as_json: bool = False) -
     if chosen is None:
         screen.err("nothing written")
         return exitcodes.NO
-    write(plan.replace(services=chosen))
+    plan = plan.replace(services=tuple(chosen))
+    write(plan)
+    if plan.is_empty:
+        raise no_service_error(plan)
     show_written(shown, chosen, screen)
     return exitcodes.OK
 
@@ -65,10 +73,10 @@ def show_findings(folder: str, plan: Plan, screen: Console) -> None:
     if screen.is_terminal("stderr"):
         from devports.ui.rich_console import draw_report  # six bare Python starts
 
-        lines = findings_screen(folder, *found, screen.reader(), whole=plan.whole)
+        lines = findings_screen(folder, *found, screen.reader(), unread=plan.unread)
         draw_report(screen, "stderr", lines)
     else:
-        screen.err(findings(folder, *found, screen.output_style("stderr"), whole=plan.whole))
+        screen.err(findings(folder, *found, screen.output_style("stderr"), unread=plan.unread))
     screen.err()
 
 
@@ -91,26 +99,41 @@ def _in_json(plan: Plan, screen: Console, *, yes: bool, dry_run: bool) -> int:
     if will:
         write(plan)
     data = init_data(
-        plan.path, plan.text, plan.services, plan.left_out, written=will, whole=plan.whole
+        plan.path, plan.text, plan.services, plan.left_out, written=will, unread=plan.unread
     )
     errors = () if will or dry_run else (no_terminal_error(plan.shown),)
+    if will and plan.is_empty:
+        errors = (no_service_error(plan),)
+        data = {**data, "next": None}
     code = exitcodes.NO if errors else exitcodes.OK
     screen.answer(("init",), data, exit_code=code, errors=errors)
     return code
 
 
 class Plan(Frozen):
-    """What is to be written where; `whole`: all of the folder was searched."""
+    """What is to be written where.
+
+    Attributes:
+        unread: what a limit of the search excluded.
+        example: without services the example runs.
+    """
 
     path: str
     shown: str
     services: tuple[DetectedService, ...]
     left_out: tuple[SkippedService, ...]
-    whole: bool
+    unread: tuple[str, ...] = ()
+    example: bool = False
 
     @property
     def text(self) -> str:
-        return document(self.services)
+        return document(self.services, example=self.example)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file has nothing but comments."""
+        no_service = not any(service.port for service in self.services)
+        return no_service and not (self.example and not self.services)
 
 
 def found_in(path: str, shown: str) -> Plan:
@@ -118,7 +141,8 @@ def found_in(path: str, shown: str) -> Plan:
     looked = scan(os.path.dirname(path), wanted)
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
-    return Plan(path, shown, found.services, found.left_out, looked.complete)
+    empty = all(name.startswith(".") for name in looked.names)
+    return Plan(path, shown, found.services, found.left_out, looked.unread, empty)
 
 
 def refuse_if_there(path: str, cwd: str) -> None:
@@ -142,7 +166,8 @@ def write(plan: Plan) -> None:
     """
     from devports.config.load import read_text
 
-    read_text(plan.text, plan.path, plan.shown)
+    if not plan.is_empty:
+        read_text(plan.text, plan.path, plan.shown)
     try:
         write_new(plan.path, plan.text)
     except FileExistsError:
@@ -163,6 +188,25 @@ def exists(path: str) -> DevportsError:
         f"`{path}` already exists",
         note="devports never overwrites it",
         hints=(hint("to check it, run ", check), hint("to see what would be written, run ", other)),
+        exit_code=exitcodes.NO,
+    )
+
+
+def no_service_error(plan: Plan) -> DevportsError:
+    """Return the error: the file was written, and has nothing but comments."""
+    check = hint("then check it: run ", own_command("validate"))
+    if plan.services:
+        return DevportsError(
+            "no-service",
+            f"`{plan.shown}` was written without a service: no port was found",
+            hints=(f"set `port` in `{plan.shown}` and uncomment the service", check),
+            exit_code=exitcodes.NO,
+        )
+    return DevportsError(
+        "no-service",
+        f"no server was found; `{plan.shown}` was written with a commented example",
+        facts=("searched for:", *SEARCHED),
+        hints=(f"uncomment a service in `{plan.shown}` and set its `command`", check),
         exit_code=exitcodes.NO,
     )
 

@@ -18,7 +18,7 @@ from devports.detect.servers import BOTH, HOST, PORT, PROGRAM, SERVERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from devports.core.service import Service
@@ -40,17 +40,26 @@ LAUNCHERS = frozenset(
         *"npx bunx pnpx pnpm yarn bun uvx exec env time nice cross-env dotenv winpty".split(),
         *"python python3 py -m ruby php node".split(),
         *("pnpm exec", "pnpm dlx", "yarn exec", "yarn dlx", "npm exec", "bun run", "bun x"),
+        *"env-cmd dotenvx cross-env-shell corepack".split(),
+        *("dotenvx run", "doppler run", "infisical run", "op run", "varlock run"),
         *("uv run", "poetry run", "pdm run", "pipenv run", "hatch run", "rye run", "pixi run"),
         "bundle exec",
     )
 )
 """Programs that start another program: one or two words, options of their own may follow."""
 
+VALUED = frozenset("-e -f -p --file --env-file --package --with".split())
+"""Options of launchers that are followed by a value."""
+
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: elsewhere, a file with the name of a server is the user's own."""
 
-_VARIABLE = re.compile(r"\$(?:PORT|\{PORT(?::?-(\d{1,5}))?\})")
-_ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*)")
+_VARIABLE = re.compile(r"\$(?:PORT\b|\{PORT(?::?-(\d{1,5}))?\})|%PORT%")
+_OPTIONAL = re.compile(r"\$\{\w+:?\+[^{}]*\}")
+"""Text that a shell inserts only if a variable is set: `${DEBUG:+debugger --}`."""
+_ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*|%PORT%)")
+BUILT = re.compile(r"(?:\./)?(?:dist|build|\.output|\.next|\.svelte-kit|out)(?:/|$)")
+"""The folders of what was built before: it is started in production."""
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
 _SHELL_CHARACTERS = frozenset("$`*?~")
 """Characters that only a shell interprets."""
@@ -86,6 +95,7 @@ class Start(Frozen):
         rest: the other words, without those for the address.
         address: where those say that it listens.
         target: what it serves.
+        production: it is rarely meant for a developer's machine.
     """
 
     server: Server
@@ -94,13 +104,15 @@ class Start(Frozen):
     rest: tuple[str, ...]
     address: DetectedAddress = DetectedAddress()
     target: str = ""
+    production: bool = False
 
     def words(self, *, own: bool = False) -> tuple[str, ...]:
         """Return the command with placeholders; `own`: braces in it are placeholders already."""
         keep = str if own else escaped
         rest, tail = split_at(tuple(map(keep, self.rest)), "--")
         adds = missing(self.server.adds, self.rest)
-        return (*map(keep, (*self.lead, *self.call)), *rest, *adds, *tail)
+        words = (*adds, *rest) if self.server.leading else (*rest, *adds)
+        return (*map(keep, (*self.lead, *self.call)), *words, *tail)
 
 
 def read(text: str) -> Line | None:
@@ -108,7 +120,7 @@ def read(text: str) -> Line | None:
 
     A pipe, a background process or a redirection is not supported.
     """
-    text = text.strip()
+    text = _OPTIONAL.sub("", text).strip()
     if len(text) > LONGEST or "\n" in text or "\0" in text:
         return None
     parts = commands(text)
@@ -138,13 +150,22 @@ def _assignments(words: tuple[str, ...]) -> tuple[Pairs, tuple[str, ...]]:
 
 def recognise(words: Sequence[str]) -> Start | None:
     """Return the parsed start of a known server; None for every other command."""
-    at = _past_launchers(tuple(words))
     plain = tuple(_program(word) for word in words)
-    for server in SERVERS:
-        for call in (tuple(each.split()) for each in server.calls):
-            if plain[at : at + len(call)] == call:
-                return _parse_start(server, tuple(words), at, at + len(call))
+    for at in _beginnings(tuple(words)):
+        for server in SERVERS:
+            for call in (tuple(each.split()) for each in server.calls):
+                if plain[at : at + len(call)] == call:
+                    return _parse_start(server, tuple(words), at, at + len(call))
     return None
+
+
+def _beginnings(words: tuple[str, ...]) -> Iterator[int]:
+    """Yield where a command may begin: behind its launchers, behind their `--`, or at once."""
+    at = _past_launchers(words)
+    yield at
+    if at and "--" in words:
+        yield words.index("--") + 1
+    yield 0
 
 
 def _past_launchers(words: tuple[str, ...]) -> int:
@@ -152,9 +173,13 @@ def _past_launchers(words: tuple[str, ...]) -> int:
     at = 0
     while at < len(words):
         two = tuple(map(_program, words[at : at + 2]))
-        if two in LAUNCHERS:
+        if two in LAUNCHERS or (at and words[at] in VALUED and words[at + 1 : at + 2] != ("--",)):
             at += 2
-        elif two[:1] in LAUNCHERS or (at and words[at].startswith("-")):
+        elif (
+            two[:1] in LAUNCHERS
+            or (at and words[at].startswith("-"))
+            or (at and assignment(words[at]))
+        ):
             at += 1
         else:
             break
@@ -175,7 +200,9 @@ def _parse_start(server: Server, words: tuple[str, ...], at: int, after: int) ->
     first = next((word for word in rest if not word.startswith("-")), "")
     if first in server.not_with or (server.only_with and server.only_with not in rest):
         return None
-    return Start(server, words[:at], words[at:after], rest, address, _target(server, rest))
+    call = words[at:after]
+    production = server.production or " ".join(map(_program, call)) in server.built
+    return Start(server, words[:at], call, rest, address, _target(server, rest), production)
 
 
 def _target(server: Server, rest: tuple[str, ...]) -> str:
@@ -323,9 +350,14 @@ def from_start(
         port=start.address.port or server.port,
         stated=bool(start.address.port),
         host=start.address.host,
-        production=server.production,
+        written=True,
+        production=start.production or _in_production(line),
         **_started(line, server.env),
     )
+
+
+def _in_production(line: Line) -> bool:
+    return dict(line.env).get("NODE_ENV") == "production"
 
 
 def from_program(
@@ -343,6 +375,8 @@ def from_program(
         folder=folder,
         port=port,
         stated=bool(port),
+        written=True,
+        production=_in_production(line) or any(map(BUILT.match, line.words[1:])),
         **_started(line.replace(words=words), () if has_port else PROGRAM.env),
     )
 

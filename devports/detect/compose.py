@@ -7,23 +7,58 @@ foreman, honcho and overmind do: `NAME: COMMAND` lines.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from itertools import takewhile
 
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import from_program, of_line, read, with_port
-from devports.detect.model import DetectedService, SkippedService, first_in_folders
+from devports.detect.model import DetectedService, SkippedService
+from devports.detect.node import by_script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from devports.detect.model import File, Source, Tree
 
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """In the order in which docker compose looks for them; only the first in a folder is read."""
+FOR_DEVELOPMENT = ("override", "dev", "development", "local")
+"""Words in the names of the files that are read too; of these `docker compose` reads `override`."""
+NOT_DEVELOPMENT = frozenset(
+    "prod production staging deploy deployment deployments testing ci".split()
+)
+"""Folders of compose files that are not meant for development."""
+ENV_FILES = (
+    ".env",
+    ".env.local",
+    ".env.development",
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "env.example",
+)
+"""Where variables of a project have their values: docker compose reads the first."""
+
+PORT_NAMES = {
+    80: "http",
+    443: "https",
+    1025: "smtp",
+    1080: "http",
+    2525: "smtp",
+    5678: "debug",
+    8025: "http",
+    8080: "http",
+    8443: "https",
+    9001: "console",
+    9229: "debug",
+    15672: "management",
+}
+"""What is usually served on a further port of a container, by its number inside."""
 
 _PROCESS = re.compile(r"([A-Za-z0-9_-]+)[ \t]*:[ \t]*(\S.*)")
 PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
@@ -32,7 +67,13 @@ PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _BLOCK = re.compile(r"[|>][-+0-9]*")
-_VARIABLE = re.compile(r"\$\{\w+:?-([^}]*)\}")
+_COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-]([\w.-]+))?\.ya?ml")
+_VARIABLE = re.compile(r"\$\{(\w+)(?::?[-?]([^}]*))?\}|\$(\w+)")
+_PORT_OF_ENV = re.compile(
+    r"""^(?:export[ \t]+)?(\w*PORT\w*)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#.*)?$"""
+)
+_DOCKERFILE = re.compile(r"(?:.*/)?(?:(?:dev|prod)\w*\.)?Dockerfile(?:[.-](?:dev|prod|local)\w*)?")
+"""The usual names: others build something beside the program of their folder."""
 _SHORT = re.compile(
     r"(?:(?:[\d.]+|\[[\da-fA-F:]+\]|localhost):)?(\d{1,5}):(\d{1,5})(?:/(tcp|udp))?"
 )
@@ -59,13 +100,94 @@ class Published(Frozen):
     number: int
 
 
+class Container(Frozen):
+    """A service of compose files.
+
+    Attributes:
+        ports: what it publishes, with the lines.
+        built: from a file of the project.
+        context: the folder from which the program of that folder is built; None: no such.
+    """
+
+    name: str
+    ports: tuple[tuple[Published, tuple[Source, ...]], ...] = ()
+    built: bool = False
+    context: str | None = None
+
+
+def is_compose(name: str) -> bool:
+    """Return whether a file name is that of a compose file, for whatever it is meant."""
+    return bool(_COMPOSE.fullmatch(name))
+
+
 def compose_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
-    """Yield the services whose ports a compose file publishes."""
-    for file in first_in_folders(tree.called(*COMPOSE_FILES)):
-        yield from _services(file)
+    """Yield the services whose ports the compose files of each folder publish."""
+    folders: dict[str, list[File]] = {}
+    for file in tree.files:
+        if is_compose(file.name):
+            folders.setdefault(file.folder, []).append(file)
+    for folder, files in folders.items():
+        if NOT_DEVELOPMENT & {*folder.split("/")}:
+            for file in files:
+                yield SkippedService(file.source(), "in a folder that is not for development")
+            continue
+        read = [*_base(files), *(file for file in files if _purpose(file) in FOR_DEVELOPMENT)]
+        yield from _services(tree, folder, read)
+        for file in files:
+            if _purpose(file) and file not in read:
+                yield SkippedService(file.source(), "docker compose reads it only if it is named")
 
 
-def _services(file: File) -> Iterator[DetectedService | SkippedService]:
+def _purpose(file: File) -> str:
+    """Return the word in the name of a compose file: `prod`; empty for the usual name."""
+    match = _COMPOSE.fullmatch(file.name)
+    return ((match and match[1]) or "").lower()
+
+
+def _base(files: Sequence[File]) -> list[File]:
+    """Return the file that docker compose reads if it is told none."""
+    usual = [file for file in files if file.name in COMPOSE_FILES]
+    return sorted(usual, key=lambda file: COMPOSE_FILES.index(file.name))[:1]
+
+
+def _services(
+    tree: Tree, folder: str, files: Sequence[File]
+) -> Iterator[DetectedService | SkippedService]:
+    """Yield the containers of several files, of which a later one adds to an earlier one."""
+    variables = _variables(tree, folder)
+    containers: dict[str, Container] = {}
+    for file in files:
+        for each in _containers(file, variables):
+            if isinstance(each, SkippedService):
+                yield each
+            else:
+                known = containers.get(each.name, Container(each.name))
+                containers[each.name] = _both(known, each)
+    yield from (_watched(each) for each in containers.values() if each.ports)
+
+
+def _both(known: Container, more: Container) -> Container:
+    taken = {published.port for published, _ in known.ports}
+    ports = (*known.ports, *(each for each in more.ports if each[0].port not in taken))
+    context = more.context if known.context is None else known.context
+    return Container(known.name, ports, known.built or more.built, context)
+
+
+def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
+    """Return the ports in the env files of a folder, with their lines. No other line is used."""
+    found: dict[str, tuple[str, Source]] = {}
+    for file in tree.called(*ENV_FILES):
+        if file.folder == folder:
+            for number, line in enumerate(file.text.splitlines(), 1):
+                if match := _PORT_OF_ENV.match(line):
+                    source = file.line(number, f"{match[1]}={match[2]}")
+                    found.setdefault(match[1], (match[2], source))
+    return found
+
+
+def _containers(
+    file: File, variables: dict[str, tuple[str, Source]]
+) -> Iterator[Container | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
     if top < 0 or any(row.text.startswith("\t") for row in rows):
@@ -73,33 +195,49 @@ def _services(file: File) -> Iterator[DetectedService | SkippedService]:
         return
     for name, _, body in _pairs(_deeper(rows[top + 1 :], rows[top].indent)):
         keys = {key: (row, inner) for key, row, inner in _pairs(body)}
-        if "ports" in keys:
-            yield from _service(file, name, entries(*keys["ports"]), built="build" in keys)
+        published: list[tuple[Published, tuple[Source, ...]]] = []
+        for entry in entries(*keys["ports"]) if "ports" in keys else ():
+            values = {name: value for name, (value, _) in variables.items()}
+            port = published_by(entry, values)
+            if port is None:
+                why = f"this port of `{name}` could not be read"
+                yield SkippedService(file.line(entry[0].number), why)
+            elif port.port:
+                used = (m[1] or m[3] for row in entry for m in _VARIABLE.finditer(row.text))
+                more = (variables[each][1] for each in used if each in variables)
+                published.append((port, (file.line(port.number), *more)))
+        context = _context(file.folder, *keys["build"]) if "build" in keys else None
+        yield Container(name, tuple(published), "build" in keys, context)
 
 
-def _service(
-    file: File, name: str, ports: Iterable[Sequence[Row]], *, built: bool
-) -> Iterator[DetectedService | SkippedService]:
-    published: list[Published] = []
-    for entry in ports:
-        port = published_by(entry)
-        if port is None:
-            why = f"this port of `{name}` could not be read"
-            yield SkippedService(file.line(entry[0].number), why)
-        elif port.port:
-            published.append(port)
-    if published:
-        first, *further = published
-        yield DetectedService(
-            names=(name,),
-            kind="container",
-            sources=(file.line(first.number),),
-            target=f"container {name}",
-            port=first.port,
-            stated=True,
-            built=built,
-            ports=tuple({f"port-{port.inside}": port.port for port in further}.items()),
-        )
+def _context(folder: str, row: Row, inner: Sequence[Row]) -> str | None:
+    """Return the folder that is built, if its Dockerfile has a usual name."""
+    pairs = {key: _bare(_rest(each)) for key, each, _ in _pairs(inner)}
+    context = _bare(_rest(row)) or pairs.get("context", ".")
+    if not _DOCKERFILE.fullmatch(pairs.get("dockerfile", "Dockerfile")):
+        return None
+    path = posixpath.normpath(posixpath.join(folder, context))
+    return "" if path == "." else path
+
+
+def _watched(container: Container) -> DetectedService:
+    (first, sources), *further = container.ports
+    names: dict[str, int] = {}
+    for published, _ in further:
+        plain = PORT_NAMES.get(published.inside, "extra")
+        numbered = (plain, *map(f"{plain}-{{}}".format, range(2, len(further) + 2)))
+        names[next(name for name in numbered if name not in names)] = published.port
+    return DetectedService(
+        names=(container.name,),
+        kind="container",
+        sources=sources,
+        target=f"container {container.name}",
+        port=first.port,
+        stated=True,
+        built=container.built,
+        context=container.context,
+        ports=tuple(names.items()),
+    )
 
 
 def rows_of(text: str) -> tuple[Row, ...]:
@@ -148,9 +286,7 @@ def _deeper(rows: Sequence[Row], indent: int) -> tuple[Row, ...]:
 
 def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
     """Return the rows of each entry of `ports:` without the dashes; `[a, b]` has one row each."""
-    match = _KEY.fullmatch(row.text)
-    rest = (match["rest"] or "") if match else ""
-    if rest:
+    if rest := _rest(row):
         listed = rest[1:-1].split(",") if rest.startswith("[") and rest.endswith("]") else [rest]
         return [[row.replace(text=text.strip())] for text in listed if text.strip()]
     groups: list[list[Row]] = []
@@ -164,14 +300,23 @@ def entries(row: Row, inner: Sequence[Row]) -> list[list[Row]]:
     return groups
 
 
-def published_by(entry: Sequence[Row]) -> Published | None:
+def published_by(entry: Sequence[Row], variables: Mapping[str, str]) -> Published | None:
     """Return what one entry publishes; port 0: no fixed port; None: not readable."""
-    texts = [_VARIABLE.sub(r"\1", row.text) for row in entry]
+
+    def value(match: re.Match[str]) -> str:
+        return variables.get(match[1] or match[3]) or match[2] or match[0]
+
+    texts = [_VARIABLE.sub(value, row.text) for row in entry]
     matches = [_KEY.fullmatch(text) for text in texts]
     if all(matches) and texts != [""]:
         pairs = {match["key"]: _bare(match["rest"] or "") for match in matches if match}
         return _long(pairs, entry[0].number)
     return _short(_bare(texts[0]), entry[0].number) if len(texts) == 1 else None
+
+
+def _rest(row: Row) -> str:
+    match = _KEY.fullmatch(row.text)
+    return (match["rest"] or "") if match else ""
 
 
 def _bare(text: str) -> str:
@@ -205,16 +350,17 @@ def procfile_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     for file in tree.called(*PROCFILES):
         for number, text in enumerate(file.text.splitlines(), 1):
             if match := _PROCESS.fullmatch(text.strip()):
-                yield _process(file, file.line(number), match[1], match[2])
+                yield _process(tree, file, file.line(number), match[1], match[2])
 
 
 def _process(
-    file: File, source: Source, name: str, command: str
+    tree: Tree, file: File, source: Source, name: str, command: str
 ) -> DetectedService | SkippedService:
     line = read(command)
     if line is None:
         return SkippedService(source, "not a single simple command")
-    made = of_line(line, source, names=(name,), folder=file.folder)
+    made = by_script(tree, file.folder, line, source, (name,))
+    made = made or of_line(line, source, names=(name,), folder=file.folder)
     if made is None and (name == "web" or with_port(line.words)[0] != line.words):
         made = from_program(line, source, names=(name,), folder=file.folder)
     if made is None:

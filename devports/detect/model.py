@@ -99,6 +99,8 @@ class DetectedService(Frozen):
         takes_port: the port can be given to it; otherwise the port is fixed in its program.
         host: if a file names another than 127.0.0.1.
         built: a container built from this project, so another way to start a service of it.
+        context: the folder whose program that container is; None: not known.
+        written: the project itself contains this command; else it is the usual one of a framework.
         production: a way to start it in production, not on a developer's machine.
         ports: further ports by name.
         notes: sentences for the file, above the service.
@@ -117,6 +119,8 @@ class DetectedService(Frozen):
     host: str = ""
     env: tuple[tuple[str, str], ...] = ()
     built: bool = False
+    context: str | None = None
+    written: bool = False
     production: bool = False
     ports: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()

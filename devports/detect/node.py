@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from itertools import pairwise
 
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
@@ -17,12 +18,12 @@ from devports.detect.command_line import (
     from_start,
     missing,
     port_in,
-    read,
     recognise,
     target_of,
 )
 from devports.detect.model import DetectedService, SkippedService
-from devports.detect.servers import CONFIG_FILES, PROGRAM
+from devports.detect.scripts import Program, Scripts, Unclear
+from devports.detect.servers import CONFIG_FILES, NODE, PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from devports.detect.model import File, Source, Tree
     from devports.detect.servers import Server
 
-    Scripts = dict[str, str]
-
 NAME = "package.json"
-PREFERRED_SCRIPTS = "dev develop start:dev dev:start serve start".split()
+DEVELOPMENT = "dev develop start:dev dev:start start:development".split()
+PREFERRED_SCRIPTS = (*DEVELOPMENT, "serve", "start")
 """Scripts that start a development server, the most likely first."""
+SIMILAR = frozenset("dev develop start serve server".split())
+"""Parts of the names of other scripts that may start one: `docs:dev`, `start-server`."""
 MANAGERS = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",
@@ -45,24 +47,30 @@ MANAGERS = {
     "package-lock.json": "npm",
     "npm-shrinkwrap.json": "npm",
 }
-SEVERAL = "concurrently npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit".split()
-RUNNERS = "node nodemon tsx ts-node ts-node-dev bun deno nest babel-node node-dev".split()
+DIRECT = {"npm": ("npx",), "pnpm": ("pnpm", "exec"), "yarn": ("yarn",), "bun": ("bunx",)}
+"""How a program of node_modules is started without a script."""
+RUNNERS = "node nodemon tsx ts-node ts-node-dev tsnd bun deno nest babel-node node-dev".split()
 FRAMEWORKS = "express fastify koa hono polka restify @hapi/hapi @nestjs/core socket.io".split()
 PROGRAMS = ("server.js", "app.js", "index.js")
 """Usual names of a program that neither a script nor `main` names."""
+UNKNOWN = "is not a known server"
 SUFFIXES = ("", ".js", ".mjs", ".cjs", ".ts", ".mts", "/index.js", "/index.ts")
 
 
+VARIABLES = "PORT APP_PORT API_PORT SERVER_PORT HTTP_PORT BACKEND_PORT WEB_PORT".split()
+"""Variables that tell a program its own port; `DB_PORT` is that of another one."""
+_NAMED = "|".join(VARIABLES)
 _VARIABLE = re.compile(
-    r"""(?:process\.env|Bun\.env|import\.meta\.env|env)(?:\.PORT\b|\[['"]PORT['"]\])"""
-    r"""(?:\s*\)?\s*(?:\|\||\?\?)\s*['"]?(\d{2,5}))?"""
+    rf"""(?:\b\w*(?i:env)\w*(?:\.(?P<dot>{_NAMED})\b|\[['"](?P<index>{_NAMED})['"]\])"""
+    rf"""|\bget(?:OrThrow)?(?:<\w+>)?\(\s*['"](?P<got>{_NAMED})['"])"""
+    r"""(?:\s*\)?\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>\d{2,5}))?"""
 )
 _LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
 _CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
 _LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
 
 _CONFIGURED = re.compile(
-    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:\s*(\d{2,5})\b"""
+    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:[^\n{}]*?\b(\d{2,5})\b"""
 )
 _ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
 
@@ -74,7 +82,22 @@ def package_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
         if package is None:
             yield SkippedService(file.source(), "it is not valid JSON")
         else:
-            yield from _Scripts(tree, file, package).services()
+            yield from _Package(tree, file, package).services()
+
+
+def by_script(
+    tree: Tree, folder: str, line: Line, source: Source, names: tuple[str, ...]
+) -> DetectedService | None:
+    """Return the service that a command starts through a script of package.json: `npm start`."""
+    files = (file for file in tree.called(NAME) if file.folder == folder)
+    for file in files if line.words[0] in MANAGERS.values() else ():
+        package = _Package(tree, file, _package(file) or {})
+        called = package.follow.called(line)
+        for program in package.follow.programs(called)[:1] if called else ():
+            made = package.service(called, program, several=False)
+            if isinstance(made, DetectedService):
+                return made.replace(names=(*names, *made.names), sources=(source, *made.sources))
+    return None
 
 
 def _package(file: File) -> dict[str, object] | None:
@@ -85,95 +108,159 @@ def _package(file: File) -> dict[str, object] | None:
     return data if isinstance(data, dict) else None
 
 
-class _Scripts:
-    """The scripts of one package.json, with its files."""
+class _Package:
+    """One package.json, with its files."""
 
     def __init__(self, tree: Tree, file: File, package: dict[str, object]) -> None:
         self.tree, self.file, self.package = tree, file, package
         scripts, main = package.get("scripts"), package.get("main")
         every = scripts.items() if isinstance(scripts, dict) else ()
-        self.scripts: Scripts = {name: text for name, text in every if isinstance(text, str)}
+        self.scripts = {name: text for name, text in every if isinstance(text, str)}
+        self.follow = Scripts(self.scripts)
         self.main = main if isinstance(main, str) else ""
         self.manager = manager_of(tree, file.folder, package)
         self.names = names_of(file.folder, package)
 
     def services(self) -> Iterator[DetectedService | SkippedService]:
-        """Yield the best script that starts a server, or each of several, and what was skipped."""
+        """Yield what the best script starts, or each of several, and what was skipped."""
         unclear: list[SkippedService] = []
-        for name in (name for name in PREFERRED_SCRIPTS if name in self.scripts):
-            made = self.service(name, self.names)
-            if isinstance(made, SkippedService):
-                unclear.append(made)
-            elif found := [made] if made else list(self.parts(name)):
+        for name in self.candidates():
+            found, skipped = self.started_by(name)
+            built = [each for each in found if each.production]
+            if built and any(each in self.scripts for each in DEVELOPMENT):
+                unclear.append(SkippedService(self.source(name), "it serves what was built before"))
+            elif found:
                 yield from found
+                yield from skipped
+                yield from unclear if name not in DEVELOPMENT else ()
                 return
-            elif self.line(name) is None:
-                why = "it starts several programs"
-                unclear.append(SkippedService(self.source(name), why))
+            else:
+                unclear += skipped
         if made := self.unscripted():
             yield made
         yield from unclear
 
+    def candidates(self) -> Iterator[str]:
+        """Yield the scripts that may start a server, the most likely first."""
+        yield from (name for name in PREFERRED_SCRIPTS if name in self.scripts)
+        for name in self.scripts:
+            if name not in PREFERRED_SCRIPTS and SIMILAR & {*re.split(r"[:_-]", name)}:
+                yield name
+
+    def started_by(self, name: str) -> tuple[list[DetectedService], list[SkippedService]]:
+        """Return the services that a script starts, and what was skipped.
+
+        Watchers and the like beside a server are no loss; of another script nothing is skipped.
+        """
+        programs = self.follow.programs(name)
+        made = [(each, self.service(name, each, several=len(programs) > 1)) for each in programs]
+        found = [service for _, service in made if isinstance(service, DetectedService)]
+        if not found and any(isinstance(each, Unclear) for each in programs):
+            found = list(self.parts(name))
+        skipped = [
+            SkippedService(self.source(getattr(each, "script", "") or name), why)
+            for each, why in made
+            if isinstance(why, str) and not (found and why.endswith(UNKNOWN))
+        ]
+        return found, list(dict.fromkeys(skipped)) if name in PREFERRED_SCRIPTS else []
+
     def parts(self, name: str) -> Iterator[DetectedService]:
-        """Yield the services of `dev:api`, `dev:web` where `dev` starts several programs."""
-        for other in self.scripts:
-            if other.startswith(f"{name}:"):
-                made = self.service(other, (other.partition(":")[2], *self.names))
-                if isinstance(made, DetectedService):
-                    yield made
+        """Yield the services of `dev:api`, `dev:web` where `dev` is not understood."""
+        for other in (other for other in self.scripts if other.startswith(f"{name}:")):
+            label = other.partition(":")[2]
+            programs = (each for each in self.follow.programs(other) if isinstance(each, Program))
+            for each in programs:
+                made = self.service(other, each.replace(name=label), several=True)
+                yield from (made,) if isinstance(made, DetectedService) else ()
 
-    def line(self, name: str) -> Line | None:
-        """Return the command of a script; None if it starts several programs."""
-        line = read(self.scripts[name])
-        return None if line is None or line.words[0] in SEVERAL else line
+    def service(
+        self, name: str, program: Program | Unclear, *, several: bool
+    ) -> DetectedService | str:
+        """Return the service of a program that a script starts, or why it is none."""
+        if isinstance(program, Unclear):
+            return program.why
+        names = (program.name, *self.names) if several else self.names
+        if start := recognise(program.line.words):
+            return self.known(name, tuple(filter(None, names)), program, start)
+        return self.program(name, tuple(filter(None, names)), program)
 
-    def service(self, name: str, names: tuple[str, ...]) -> DetectedService | SkippedService | None:
-        """Return the service of one script; None for several programs, or another script."""
-        line = self.line(name)
-        if line is None:
-            return None
-        if start := recognise(line.words):
-            return self.known(name, names, line, start)
-        # The other script is a candidate of its own.
-        by_manager = line.words[0] in ("npm", "yarn", "pnpm", "bun")
-        if by_manager and any(word in self.scripts for word in line.words[1:]):
-            return None
-        return self.program(name, names, line)
+    def known(
+        self, name: str, names: tuple[str, ...], program: Program, start: Start
+    ) -> DetectedService | str:
+        """Return the service of a known server, with the port that is written somewhere."""
+        folder = posixpath.normpath(posixpath.join(self.file.folder, program.folder))
+        folder = "" if folder == "." else folder
+        node = start.server in NODE
+        if folder != self.file.folder and node and posixpath.join(folder, NAME) in self.tree.names:
+            return "it starts a server of another package"
+        variable = dict(program.line.env).get("PORT", "") if start.server.env else ""
+        port = start.address.port or port_in(variable)
+        asked = None if port else self.configured(start.server, start.rest)
+        port = asked.port if asked else port
+        told = start.replace(address=DetectedAddress(port, start.address.host))
+        line = Line((), env=program.line.env)
+        made = from_start(told, self.source(program.script or name), names=names, line=line)
+        fixed = start.address.port and not start.server.last_wins
+        if program.script and (node or folder == self.file.folder):
+            return self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
+        made = self.in_package_folder(made, asked, made.env, "")
+        lead = DIRECT[self.manager] if node and not start.lead else ()
+        words = (*start.call, *start.rest)
+        return made.replace(
+            target=" ".join(words) if node else made.target,
+            command=command_text((*lead, *start.words())),
+            shell=False,
+            folder=folder,
+        )
 
-    def known(self, name: str, names: tuple[str, ...], line: Line, start: Start) -> DetectedService:
-        """Return the service of a known server: the script, with the address appended."""
-        server, address = start.server, start.address
-        variable = dict(line.env).get("PORT") if server.env else None
-        fixed = bool(address.port and not server.last_wins) or variable is not None
-        port = address.port or port_in(variable or "")
-        asked = None if port else self.configured(server)
-        address = DetectedAddress(asked.port if asked else port, address.host)
-        made = from_start(start.replace(address=address), self.source(name), names=names)
-        note = "The port is fixed in the script; keep both equal."
-        return self.in_package_folder(made, asked, server.env, note if fixed else "").replace(
-            target=target_of(start) if name in PREFERRED_SCRIPTS else f"script {name}",
-            command=self.command(name, () if fixed else to_add(server, line.words)),
+    def by_its_script(
+        self,
+        made: DetectedService,
+        program: Program,
+        start: Start,
+        asked: PortInCode | None,
+        *,
+        fixed: bool,
+    ) -> DetectedService:
+        """Return the service of a known server, started by the script with the address appended.
+
+        `fixed`: an address that is appended would not count.
+        """
+        note = "The port is fixed in the script; keep both equal." if fixed else ""
+        preferred = program.script in PREFERRED_SCRIPTS or start.server not in NODE
+        adds = () if fixed else to_add(start.server, program.line.words)
+        return self.in_package_folder(made, asked, start.server.env, note).replace(
+            target=target_of(start) if preferred else f"script {program.script}",
+            command=self.command(program.script, adds),
             shell=False,
         )
 
-    def program(
-        self, name: str, names: tuple[str, ...], line: Line
-    ) -> DetectedService | SkippedService | None:
-        """Return the service of the user's own program, if it seems to be a server."""
+    def program(self, name: str, names: tuple[str, ...], program: Program) -> DetectedService | str:
+        """Return the service of the user's own program, or why it is none."""
+        line = program.line
         if line.words[0] not in RUNNERS:
-            return None
+            return f"`{' '.join(_call(line.words))}` {UNKNOWN}"
         asked = self.port_of(line)
         shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
         if not shown:
-            return SkippedService(self.source(name), "not recognized as a server")
-        made = self.with_port_in_code(from_program(line, self.source(name), names=names), asked)
-        return made.replace(target=f"script {name}", command=self.command(name, ()), shell=False)
+            return "not recognized as a server"
+        source = self.source(program.script or name)
+        made = self.with_port_in_code(from_program(line, source, names=names), asked)
+        if not program.script:
+            return made.replace(target=f"script {name} {' '.join(line.words)}")
+        target, command = f"script {program.script}", self.command(program.script, ())
+        made = made.replace(target=target, command=command, shell=False)
+        if "PORT" not in dict(line.env):
+            return made
+        notes = ("The port is fixed in the script; keep both equal.",)
+        return made.replace(env=(), takes_port=False, notes=notes)
 
     def with_port_in_code(self, made: DetectedService, asked: PortInCode | None) -> DetectedService:
         """Return a service with the port in its program's code; without one it gets PORT."""
-        fixed = asked is not None and not asked.by_variable
+        fixed = asked is not None and not asked.variable
         note = "The port is fixed in the program." if fixed else ""
-        return self.in_package_folder(made, asked, PROGRAM.env, note).replace(
+        variable = asked.variable if asked and asked.variable else "PORT"
+        return self.in_package_folder(made, asked, ((variable, PORT),), note).replace(
             kind="node",
             port=made.port or (asked.port or 3000 if asked else 0),
             stated=made.stated or bool(asked and asked.port),
@@ -209,14 +296,20 @@ class _Scripts:
         rest = [file for file in self.tree.files if self.has(file) and file not in first]
         rest.sort(key=lambda file: file.path.count("/"))
         found = [asked for file in (*first, *rest) if (asked := port_in_code(file))]
-        return next((asked for asked in found if asked.by_variable), found[0] if found else None)
+        return next((asked for asked in found if asked.variable), found[0] if found else None)
 
-    def configured(self, server: Server) -> PortInCode | None:
-        """Return the port in the configuration file of a server."""
+    def configured(self, server: Server, rest: tuple[str, ...]) -> PortInCode | None:
+        """Return the port in the configuration file of a server, which an option may name."""
+        named = next((b for a, b in pairwise(rest) if a in ("-c", "--config")), "")
+        path = posixpath.normpath(posixpath.join(self.file.folder, named))
         wanted = CONFIG_FILES.get(server.kind, "")
-        files = (file for file in self.tree.files if file.folder == self.file.folder)
-        found = (configured_in(file) for file in files if file.name.rpartition(".")[0] == wanted)
-        return next((asked for asked in found if asked), None)
+        files = [file for file in self.tree.files if named and file.path == path]
+        files += [
+            file
+            for file in self.tree.files
+            if file.folder == self.file.folder and file.name.rpartition(".")[0] == wanted
+        ]
+        return next(filter(None, map(configured_in, files)), None)
 
     def has(self, file: File) -> bool:
         own = file.folder == self.file.folder or file.path.startswith(f"{self.file.folder}/")
@@ -249,6 +342,11 @@ class _Scripts:
         return command_text((self.manager, "run", escaped(name), *mark, *adds))
 
 
+def _call(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a program and its sub-command: `vite build`."""
+    return words[:2] if words[1:] and words[1].isalpha() else words[:1]
+
+
 def to_add(server: Server, words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the options to append to the script of a server.
 
@@ -276,11 +374,11 @@ def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
 
 
 class PortInCode(Frozen):
-    """A port in a program: by the variable PORT, with `port` as its default, or fixed."""
+    """A port in a program: the default of a `variable`, or fixed if that is empty."""
 
     source: Source
     port: int
-    by_variable: bool
+    variable: str = ""
 
 
 def port_in_code(file: File) -> PortInCode | None:
@@ -288,8 +386,11 @@ def port_in_code(file: File) -> PortInCode | None:
 
     A constant may be the port of something else, for example a database: it counts last.
     """
-    literals = (_found(file, pattern, by_variable=False) for pattern in (_LISTENED, _CONSTANT))
-    return _found(file, _VARIABLE, by_variable=True) or next(filter(None, literals), None)
+    if match := _VARIABLE.search(file.text):
+        variable = next(filter(None, match.group("dot", "index", "got")))
+        return _found(file, match, match["port"], variable)
+    found = _LISTENED.search(file.text) or _CONSTANT.search(file.text)
+    return _found(file, found, found[1]) if found else None
 
 
 def listens_in(file: File) -> Source | None:
@@ -300,15 +401,12 @@ def listens_in(file: File) -> Source | None:
 
 def configured_in(file: File) -> PortInCode | None:
     """Return the port in a server's configuration file: `server: { port: 3000 }`."""
-    pattern = _ANGULAR if file.name == "angular.json" else _CONFIGURED
-    asked = _found(file, pattern, by_variable=False)
+    match = (_ANGULAR if file.name == "angular.json" else _CONFIGURED).search(file.text)
+    asked = _found(file, match, match[1]) if match else None
     return asked if asked and asked.port else None
 
 
-def _found(file: File, pattern: re.Pattern[str], *, by_variable: bool) -> PortInCode | None:
-    match = pattern.search(file.text)
-    if not match:
-        return None
-    at = match.start() if match[1] is None else match.start(1)
+def _found(file: File, match: re.Match[str], number: str | None, variable: str = "") -> PortInCode:
+    at = match.start() if number is None else match.string.index(number, match.start())
     shown = file.line(file.text.count("\n", 0, at) + 1)
-    return PortInCode(shown, decimal(match[1] or "", LAST_PORT) or 0, by_variable)
+    return PortInCode(shown, decimal(number or "", LAST_PORT) or 0, variable)

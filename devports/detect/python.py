@@ -1,4 +1,4 @@
-"""Python services: application objects in files, Django's manage.py, Streamlit. Pure."""
+"""Python services: applications, manage.py, programs that open their port themselves. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import ast
 import posixpath
 import re
 
-from devports.core.text import LAST_PORT
+from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Start, command_text
-from devports.detect.model import DetectedService, first_in_folders, upwards
-from devports.detect.servers import PYTHON
+from devports.detect.model import DetectedService, SkippedService, upwards
+from devports.detect.servers import HOST, PORT, PYTHON
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from devports.detect.model import File, Tree
+    from devports.detect.model import File, Source, Tree
+
+    Makers = Mapping[str, str]
 
 
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
@@ -25,12 +27,60 @@ FACTORIES = ("create_app", "make_app")
 USUAL_NAMES = ("app", "application", "api")
 """Names of an application, the most likely first: a file with several mounts them into one."""
 
-_WORTH_READING = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(|\bstreamlit\b")
-_IMPORTS_STREAMLIT = re.compile(r"^(?:import|from)\s+streamlit\b", re.MULTILINE)
+PRIVILEGED = 1024
+"""Ports below it are those of a container or a deployment: a developer may not bind them."""
+
+_CLASSES = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(")
 _NOT_PROGRAMS = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
-STREAMLIT = ("streamlit_app.py", "Home.py", "app.py", "main.py", "Hello.py")
+MAIN_FILES = "streamlit_app Home app main server run web_demo demo Hello".split()
+"""Usual names of the file to start, the most likely first."""
+SETTINGS = ".streamlit/config.toml"
+PAGES = "pages"
+"""Files in this folder belong to the Streamlit app above it."""
+
+
+class Library(Frozen):
+    """A library whose programs open their port themselves.
+
+    Attributes:
+        name: as it is imported.
+        call: what opens the port.
+        keyword: the argument of the port.
+        port: its default.
+        env: the variables that it reads.
+        server: the server that starts such a file, where it does not start itself.
+    """
+
+    name: str
+    call: str
+    keyword: str
+    port: int
+    env: tuple[tuple[str, str], ...] = ()
+    server: str = ""
+
+
+LIBRARIES = (
+    Library("streamlit", "", "", 8501, server="streamlit"),
+    Library("chainlit", "", "", 8000, server="chainlit"),
+    Library(
+        "gradio",
+        r"\.launch\(",
+        "server_port",
+        7860,
+        (("GRADIO_SERVER_NAME", HOST), ("GRADIO_SERVER_PORT", PORT)),
+    ),
+    Library("dash", r"\.run(?:_server)?\(", "port", 8050, (("HOST", HOST), ("PORT", PORT))),
+    Library("nicegui", r"\bui\.run\(", "port", 8080),
+    Library("aiohttp", r"\brun_app\(", "port", 8080),
+    Library("bottle", r"\brun\(", "port", 8080),
+    Library("sanic", r"\bapp\.run\(", "port", 8000),
+)
+_OPTION = re.compile(
+    r"""add_argument\((?:\s*["']-\w["'],)?\s*["'](--(?:server[-_])?port)["']([^)]*)"""
+)
+_DEFAULT = re.compile(r"default\s*=\s*(\d+)")
 LOCKS = {
     "uv.lock": "uv run",
     "poetry.lock": "poetry run",
@@ -44,20 +94,40 @@ VENV_FILE = "pyvenv.cfg"
 
 
 class App(Frozen):
-    """An application in a file: `kind` is its class, `port` the one in its own `run`."""
+    """An application in a file.
+
+    Attributes:
+        kind: its class.
+        factory: it is a function that creates one.
+        port: the one in its own `run`.
+        maker: the function that it is the result of.
+    """
 
     name: str
     kind: str
     line: int
     factory: bool = False
     port: int = 0
+    maker: str = ""
 
 
 def application_services(tree: Tree) -> Iterator[DetectedService]:
     """Yield a service for each file that creates an application when it is imported."""
-    for file in filter(_is_program, tree.files):
-        if app := app_in(file.text):
+    files = list(filter(_is_program, tree.files))
+    makers = {name: kind for file in files for name, kind in makers_in(file.text).items()}
+    found = [(file, app) for file in files if (app := app_in(file.text, makers))]
+    for file, app in found:
+        if not any(_is_part(tree, file, app, *other) for other in found if other[0] != file):
             yield _service(tree, file, app)
+
+
+def _is_part(tree: Tree, file: File, app: App, other: File, whole: App) -> bool:
+    """Return whether the application of a file belongs to that of another one.
+
+    The other one calls its factory, or mounts it.
+    """
+    used = whole.maker == app.name if app.factory else ".mount(" in other.text
+    return used and _is_imported(importable(tree, file)[1].rpartition(".")[2], other)
 
 
 def _is_program(file: File) -> bool:
@@ -68,10 +138,25 @@ def _is_program(file: File) -> bool:
     )
 
 
-def app_in(text: str) -> App | None:
-    """Return the application in the text of a file; None if it has none or is not Python."""
-    module = _parsed(text)
-    found = [app for node in (module.body if module else ()) if (app := _app(node))]
+def makers_in(text: str) -> dict[str, str]:
+    """Return the functions at the top of a file that create an application, with its class."""
+    module = _parsed(text) if _CLASSES.search(text) else None
+    functions = (node for node in (module.body if module else ()) if isinstance(node, _FUNCTIONS))
+    made = {f.name: next(filter(None, map(_class, ast.walk(f))), "") for f in functions}
+    return {name: kind for name, kind in made.items() if kind}
+
+
+def app_in(text: str, makers: Makers | None = None) -> App | None:
+    """Return the application in the text of a file; None if it has none or is not Python.
+
+    Args:
+        text: of the file.
+        makers: functions of the project that create an application, with its class.
+    """
+    known = makers or {}
+    calls = any(f"{name}(" in text for name in known)
+    module = _parsed(text) if calls or _CLASSES.search(text) else None
+    found = [app for node in (module.body if module else ()) if (app := _app(node, known))]
     if module is None or not found:
         return None
     best = min(found, key=lambda app: (app.factory, _usual(app.name), app.line))
@@ -79,8 +164,6 @@ def app_in(text: str) -> App | None:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    if not _WORTH_READING.search(text):
-        return None
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -91,9 +174,12 @@ def _usual(name: str) -> int:
     return USUAL_NAMES.index(name) if name in USUAL_NAMES else len(USUAL_NAMES)
 
 
-def _app(node: ast.stmt) -> App | None:
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _app(node: ast.stmt, makers: Makers) -> App | None:
     """Return the application that a statement at the top of a file creates."""
-    if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
+    if isinstance(node, _FUNCTIONS) and node.name in FACTORIES:
         made = [kind for inner in ast.walk(node) if (kind := _class(inner))]
         return App(node.name, made[0], node.lineno, factory=True) if made else None
     if isinstance(node, ast.Assign):
@@ -102,28 +188,43 @@ def _app(node: ast.stmt) -> App | None:
         target, value = node.target, node.value
     else:
         return None
-    kind = _class(value)
-    return App(target.id, kind, node.lineno) if kind and isinstance(target, ast.Name) else None
+    own = _class(value)
+    maker = "" if own else _called(value)
+    kind = own or makers.get(maker, "")
+    if not kind or not isinstance(target, ast.Name):
+        return None
+    return App(target.id, kind, node.lineno, maker=maker)
 
 
 def _class(node: ast.AST) -> str:
     """Return the framework whose class a call creates; empty for every other node."""
-    if not isinstance(node, ast.Call):
-        return ""
-    called = node.func
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    name = _called(node)
     return name if name in ASGI | WSGI else ""
 
 
+def _called(node: ast.AST) -> str:
+    """Return the name that a call calls, without the module before it; empty for other nodes."""
+    called = node.func if isinstance(node, ast.Call) else None
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
 def _port_of_run(module: ast.Module) -> int:
-    """Return the port of `uvicorn.run(..., port=8001)` or `app.run(port=5001)`; 0 if none."""
+    """Return the port of `uvicorn.run(..., port=8001)` or `app.run(port=5001)`; 0 if none.
+
+    In `port=int(os.environ.get("PORT", 5001))` it is the default.
+    """
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "run":
             for keyword in node.keywords:
-                value = getattr(keyword.value, "value", None)
-                if keyword.arg == "port" and isinstance(value, int) and 0 < value <= LAST_PORT:
-                    return int(value)
+                if keyword.arg == "port" and (port := _number(keyword.value)):
+                    return port
     return 0
+
+
+def _number(node: ast.AST) -> int:
+    values = (getattr(inner, "value", None) for inner in ast.walk(node))
+    numbers = (decimal(str(v), LAST_PORT) for v in values if isinstance(v, int | str))
+    return next(filter(None, numbers), 0)
 
 
 def _service(tree: Tree, file: File, app: App) -> DetectedService:
@@ -135,15 +236,17 @@ def _service(tree: Tree, file: File, app: App) -> DetectedService:
         factory = ("--factory",) if app.factory else ()
         words = (f"{module}:{app.name}", *factory, "--reload")
     kind = "flask" if app.kind in WSGI else "uvicorn"
+    privileged = 0 < app.port < PRIVILEGED
+    note = (f"Its own `run` uses port {app.port}, for which it needs permission.",)
     made = _served(tree, root, kind, *words)
     return made.replace(
         names=names_of(root, file, "backend"),
         kind=app.kind.lower(),
         sources=(file.line(app.line),),
         target=module,
-        port=app.port or made.port,
-        stated=bool(app.port),
-        notes=missing_from_dependencies(tree, root, kind),
+        port=made.port if privileged else app.port or made.port,
+        stated=bool(app.port) and not privileged,
+        notes=(*missing_from_dependencies(tree, root, kind), *(note if privileged else ())),
     )
 
 
@@ -186,14 +289,14 @@ def names_of(root: str, file: File, side: str) -> tuple[str, ...]:
 
 
 def interpreter(tree: Tree, folder: str, program: str) -> tuple[str, ...]:
-    """Return the words before a program of the project's Python environment.
+    """Return the words before a program, or a file of Python, of the project's environment.
 
     A project of uv, poetry, pdm or pipenv is started by that tool; else its virtual environment is
     used, active or not; else what is on PATH.
     """
     lead = launcher(tree, folder)
     kept = lead[-1:] == ("run",)
-    if program == "manage.py":
+    if program.endswith(".py"):
         return (*lead, "python") if kept else lead or ("python3",)
     return (*lead, "-m") if lead and not kept else lead
 
@@ -233,13 +336,89 @@ def django_services(tree: Tree) -> Iterator[DetectedService]:
             )
 
 
-def streamlit_services(tree: Tree) -> Iterator[DetectedService]:
-    """Yield a service for each folder with a Streamlit app; its `pages/` belong to it."""
-    programs = filter(_is_program, tree.called(*STREAMLIT))
-    found = (file for file in programs if _IMPORTS_STREAMLIT.search(file.text))
-    for file in first_in_folders(found):
-        yield _served(tree, file.folder, "streamlit", file.name).replace(
-            names=names_of(file.folder, file, "web"),
-            sources=(file.source("streamlit"),),
-            target=file.name.removesuffix(".py"),
-        )
+def library_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield a service for each folder with programs of a library, started by the likeliest."""
+    for library in LIBRARIES:
+        imports = re.compile(rf"^(?:import|from)\s+{library.name}\b", re.MULTILINE)
+        files = [file for file in filter(_is_program, tree.files) if imports.search(file.text)]
+        folders: dict[str, list[File]] = {}
+        for file in files:
+            if re.search(library.call, file.text) and _starts(file, files):
+                folders.setdefault(file.folder, []).append(file)
+        for found in folders.values():
+            first, *others = sorted(found, key=_likeliest)
+            yield _by_library(tree, first, library)
+            why = f"another {library.name} program beside {first.name}"
+            yield from (SkippedService(_import_line(other, library), why) for other in others)
+
+
+def _starts(file: File, files: Sequence[File]) -> bool:
+    """Return whether no other file of the same library imports it, as it does a module."""
+    name = file.name.removesuffix(".py")
+    others = (other for other in files if other != file)
+    pages = PAGES in file.folder.split("/")
+    return not pages and not any(_is_imported(name, other) for other in others)
+
+
+def _is_imported(module: str, by: File) -> bool:
+    """Return whether a file imports a module of this name."""
+    name = re.escape(module)
+    return bool(re.search(rf"^\s*(?:from|import)\s.*\b{name}\b", by.text, re.MULTILINE))
+
+
+def _import_line(file: File, library: Library) -> Source:
+    word = "import" if f"import {library.name}" in file.text else "from"
+    return file.source(f"{word} {library.name}")
+
+
+def _likeliest(file: File) -> tuple[int, str]:
+    name = file.name.removesuffix(".py")
+    return MAIN_FILES.index(name) if name in MAIN_FILES else len(MAIN_FILES), name
+
+
+def _by_library(tree: Tree, file: File, library: Library) -> DetectedService:
+    root, module = importable(tree, file)
+    if library.server:
+        made = _served(tree, file.folder, library.server, file.name)
+        for settings in (each for each in tree.files if each.path.endswith(SETTINGS)):
+            number = re.search(r"^port\s*=\s*(\d+)", settings.text, re.MULTILINE)
+            port = decimal(number[1], LAST_PORT) if number else 0
+            above = posixpath.dirname(settings.folder)
+            if number and port and above in upwards(file.folder):
+                source = settings.source(number[0])
+                made = made.replace(port=port, stated=True, sources=(source,))
+    else:
+        made = _serves_itself(tree, file, library)
+    return made.replace(
+        names=names_of(file.folder, file, "web"),
+        sources=(_import_line(file, library), *made.sources),
+        target=module if made.folder == root else file.name.removesuffix(".py"),
+    )
+
+
+def _serves_itself(tree: Tree, file: File, library: Library) -> DetectedService:
+    """Return a program that is told its port by an option or a variable of its own, or not."""
+    root, module = importable(tree, file)
+    within = root != file.folder
+    lead = interpreter(tree, root, file.name)
+    words = (*lead, "-m", module) if within else (*lead, file.name)
+    fixed = re.search(rf"\b{library.keyword}\s*=\s*(\d+)", file.text)
+    option = _OPTION.search(file.text)
+    port = decimal(fixed[1], LAST_PORT) if fixed else 0
+    if option:
+        words, default = (*words, option[1], PORT), _DEFAULT.search(option[2])
+        port = decimal(default[1], LAST_PORT) if default else 0
+    takes = bool(option or (library.env and not fixed))
+    stated = option or fixed
+    return DetectedService(
+        (),
+        library.name,
+        (file.source(stated[0].strip()),) if port and stated else (),
+        command=command_text(words),
+        folder=root,
+        port=port or library.port,
+        stated=bool(port),
+        takes_port=takes,
+        env=library.env if takes and not option else (),
+        notes=() if takes else ("The port is fixed in the program.",),
+    )

@@ -37,10 +37,12 @@ class Server(Frozen):
         last_wins: of an option that is given twice the last value counts, so that what is appended
             to a script of package.json replaces what the script contains.
         not_with: words after its name with which it is no server.
+        leading: the address comes before the other words.
         only_with: a word that is required.
         aim: which of its words is what it serves: `first` (uvicorn main:app) or an option.
         side: the default name of the service.
         production: rarely meant for a developer's machine.
+        built: the calls that serve what was built before, so that changes of the code do not show.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class Server(Frozen):
     host_flags: tuple[str, ...]
     bind_flags: tuple[str, ...]
     positional: bool = False
+    leading: bool = False
     env: tuple[tuple[str, str], ...] = ()
     variable: str = "PORT"
     last_wins: bool = False
@@ -59,6 +62,7 @@ class Server(Frozen):
     aim: str = ""
     side: Side = "web"
     production: bool = False
+    built: tuple[str, ...] = ()
 
 
 _ADDS = "--host {host} --port {port}"
@@ -89,15 +93,28 @@ NODE = (
     # 6.4 and 8.3: uses the next port without --strictPort; 6.4 does not read PORT
     _server(
         "vite",
-        "vite dev, vite serve, vite preview, vite",
+        "vite dev, vite serve, vite preview, vp dev, vite",
         5173,
         f"{_ADDS} --strictPort",
         variable="",
         last_wins=True,
         not_with=("build", "optimize"),
+        built=("vite preview",),
     ),
     _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
     _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
+    # 2.16: `--port` is that of its reload socket; the server that it starts reads PORT
+    _server("remix", "remix dev", 3000, "", "", "", env=(("PORT", PORT),)),
+    _server(
+        "remix-serve",
+        "remix-serve, react-router-serve",
+        3000,
+        "",
+        "",
+        "",
+        env=(("PORT", PORT),),
+        production=True,
+    ),
     # 16.4: uses another port only if none is given
     _server(
         "next",
@@ -107,11 +124,68 @@ NODE = (
         "--port -p",
         "--hostname -H",
         last_wins=True,
+        built=("next start",),
     ),
     # 4.4: uses 3000 or another port if its port is in use, and has no flag against that
-    _server("nuxt", "nuxt dev, nuxi dev", 3000, _ADDS, "--port -p", "--host -h", last_wins=True),
+    _server(
+        "nuxt",
+        "nuxt dev, nuxi dev, nuxt preview, nuxt start, nuxt, nuxi",
+        3000,
+        _ADDS,
+        "--port -p",
+        "--host -h --hostname -H",
+        last_wins=True,
+        not_with=tuple("build generate prepare typecheck analyze cleanup info init".split()),
+        built=("nuxt preview", "nuxt start"),
+    ),
     # 5.18: uses another port; an option that is given twice is ignored
-    _server("astro", "astro dev, astro preview", 4321),
+    _server("astro", "astro dev, astro preview", 4321, built=("astro preview",)),
+    _server("rsbuild", "rsbuild dev, rsbuild preview", 3000, built=("rsbuild preview",)),
+    _server("rspack", "rspack serve, rspack dev", 8080),
+    _server("vinxi", "vinxi dev, solid-start dev", 3000),
+    _server("nitro", "nitro dev, nitropack dev", 3000),
+    _server("expo", "expo start", 8081, "--port {port}", "--port -p", ""),
+    _server("metro", "react-native start", 8081),
+    _server("ember", "ember serve, ember server, ember s", 4200, _ADDS, "--port -p"),
+    _server("eleventy", "eleventy", 8080, "--port {port}", "--port", "", only_with="--serve"),
+    _server("vuepress", "vuepress dev", 8080, _ADDS, "--port -p"),
+    _server(
+        "slidev", "slidev", 3030, "--port {port}", "--port -p", "", not_with=("build", "export")
+    ),
+    _server(
+        "quasar",
+        "quasar dev",
+        9000,
+        "--hostname {host} --port {port}",
+        "--port -p",
+        "--hostname -H",
+    ),
+    _server("live-server", "live-server", 8080),
+    _server("sanity", "sanity dev, sanity start", 3333),
+    _server("react-email", "email dev", 3000, "--port {port}", "--port -p", "", last_wins=True),
+    _server("netlify", "netlify dev, ntl dev", 8888, "--port {port}", "--port -p", ""),
+    _server("vercel", "vercel dev", 3000, "--listen {host}:{port}", "", "", "--listen -l"),
+    _server("hydrogen", "shopify hydrogen dev", 3000, "--port {port}", "--port", ""),
+    _backend(
+        "medusa",
+        "medusa develop, medusa start",
+        9000,
+        "--host {host} --port {port}",
+        "--port -p",
+        "--host -H",
+        built=("medusa start",),
+    ),
+    _backend(
+        "strapi",
+        "strapi develop, strapi dev, strapi start",
+        1337,
+        "",
+        "",
+        "",
+        env=(("HOST", HOST), ("PORT", PORT)),
+        built=("strapi start",),
+    ),
+    _backend("adonis", "ace serve", 3333, "", "", "", env=(("HOST", HOST), ("PORT", PORT))),
     _server("angular", "ng serve, ng s", 4200, last_wins=True),
     _server("gatsby", "gatsby develop", 8000, _ADDS, "--port -p", "--host -H"),
     _server("vue-cli", "vue-cli-service serve", 8080),
@@ -203,6 +277,8 @@ PYTHON = (
         "--ip {host} --port {port} --ServerApp.port_retries=0 --no-browser",
         host_flags="--ip",
     ),
+    _backend("sanic", "sanic", 8000, aim="first"),
+    _server("chainlit", "chainlit run", 8000, f"{_ADDS} --headless", aim="first"),
     _server("mkdocs", "mkdocs serve", 8000, "-a {host}:{port}", "", "", "-a --dev-addr"),
     _server(
         "http.server",
@@ -222,7 +298,40 @@ OTHER = (
         "rails", "rails server, rails s", 3000, "-b {host} -p {port}", "-p --port", "-b --binding"
     ),
     _backend("puma", "puma", 9292, "-b tcp://{host}:{port}", "-p --port", "", "-b --bind"),
+    _backend("rackup", "rackup", 9292, "-o {host} -p {port}", "-p --port", "-o --host"),
     _backend("laravel", "artisan serve", 8000),
+    _backend("codeigniter", "spark serve", 8080),
+    _backend("php", "php -S", 8000, BOTH, "", "", positional=True, leading=True, variable=""),
+    _backend(
+        "dotnet",
+        "dotnet run, dotnet watch",
+        5000,
+        "--urls http://{host}:{port}",
+        "",
+        "",
+        "--urls",
+        variable="ASPNETCORE_HTTP_PORTS",
+    ),
+    _backend(
+        "spring",
+        "mvn spring-boot:run, ./mvnw spring-boot:run, gradle bootRun, ./gradlew bootRun",
+        8080,
+        "",
+        "",
+        "",
+        env=(("SERVER_ADDRESS", HOST), ("SERVER_PORT", PORT)),
+        variable="SERVER_PORT",
+    ),
+    _backend(
+        "quarkus",
+        "mvn quarkus:dev, ./mvnw quarkus:dev, gradle quarkusDev, ./gradlew quarkusDev",
+        8080,
+        "",
+        "",
+        "",
+        env=(("QUARKUS_HTTP_HOST", HOST), ("QUARKUS_HTTP_PORT", PORT)),
+        variable="QUARKUS_HTTP_PORT",
+    ),
     _server("hugo", "hugo server", 1313, "--bind {host} --port {port}", "--port -p", "--bind"),
     _server("jekyll", "jekyll serve", 4000, _ADDS, "--port -P"),
     _backend("phoenix", "mix phx.server", 4000, "", "", "", env=_ENV),
@@ -237,9 +346,14 @@ CONFIG_FILES = {
     "vite": "vite.config",
     "vitepress": "vite.config",
     "react-router": "vite.config",
+    "vinxi": "app.config",
     "nuxt": "nuxt.config",
     "astro": "astro.config",
     "webpack": "webpack.config",
+    "rsbuild": "rsbuild.config",
+    "rspack": "rspack.config",
+    "puma": "config/puma.rb",
+    "rails": "config/puma.rb",
     "vue-cli": "vue.config",
     "angular": "angular",
     "streamlit": ".streamlit/config",

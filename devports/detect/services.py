@@ -18,19 +18,27 @@ from itertools import count
 from devports.core.jsonc import JsoncError, inside, parse, plain
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
+from devports.detect import languages
 from devports.detect.command_line import Line, command_text, of_line, read
-from devports.detect.compose import COMPOSE_FILES, PROCFILES, compose_services, procfile_services
-from devports.detect.model import DetectedService, SkippedService, upwards
-from devports.detect.node import package_services
+from devports.detect.compose import (
+    ENV_FILES,
+    PROCFILES,
+    compose_services,
+    is_compose,
+    procfile_services,
+)
+from devports.detect.model import DetectedService, SkippedService, Source, upwards
+from devports.detect.node import by_script, package_services
+from devports.detect.nx import nx_services
 from devports.detect.python import (
     ASGI,
     WSGI,
     application_services,
     django_services,
     interpreter,
-    streamlit_services,
+    library_services,
 )
-from devports.detect.servers import PYTHON
+from devports.detect.servers import NODE, PYTHON, SERVERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +54,15 @@ MOST_SERVICES = 50
 LONGEST_NAME = 64
 
 _PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
+FRAMEWORKS = frozenset(map(str.lower, ASGI | WSGI))
+"""Kinds of a program, of which a command names the server only."""
+_NODES = frozenset(server.kind for server in NODE) | {"node"}
+TOO_MANY = "too many services: run devports init in the folder of each project"
 _BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
-_PORT = re.compile(r"""^[ \t]*(?:export[ \t]+)?PORT[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)""")
-_ENV_FILES = (".env", ".env.local", ".env.development")
+_ENV_PORT = re.compile(
+    r"""[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)"""
+)
+_VARIABLES = {server.kind: server.variable for server in SERVERS}
 
 
 class MergeResult(Frozen):
@@ -66,29 +80,62 @@ def merge_services(tree: Tree, finds: Iterable[DetectedService | SkippedService]
         finds: from the detectors, the most reliable first.
     """
     every = list(finds)
-    merged = merge_same(find for find in every if isinstance(find, DetectedService))
+    merged, less = merge_same(find for find in every if isinstance(find, DetectedService))
     kept, other_ways = split_alternatives(merged[:MOST_SERVICES])
-    services = with_ports(with_names([with_env_port(tree, each, kept) for each in kept]))
-    left = [find for find in every if isinstance(find, SkippedService)]
-    return MergeResult(tuple(services), (*left, *other_ways))
+    named = with_names([with_env_port(tree, each, kept) for each in kept])
+    services, displaced = with_ports(named)
+    skipped = [find for find in every if isinstance(find, SkippedService)]
+    further = [SkippedService(each.sources[0], TOO_MANY) for each in merged[MOST_SERVICES:]]
+    unknown = languages.unknown_projects(tree, merged)
+    left = (*skipped, *less, *other_ways, *displaced, *further, *unknown)
+    return MergeResult(tuple(services), tuple(dict.fromkeys(left)))
 
 
-def merge_same(finds: Iterable[DetectedService]) -> list[DetectedService]:
-    """Merge the detections of each service; the first one decides how it is started."""
+def merge_same(
+    finds: Iterable[DetectedService],
+) -> tuple[list[DetectedService], list[SkippedService]]:
+    """Merge the detections of each service, and return the other ways to start one.
+
+    What the project itself writes for development counts more than a command that is only usual;
+    else the first one decides. Only what agrees with the command is a source of it.
+    """
     merged: dict[tuple[str, str], DetectedService] = {}
+    left: list[SkippedService] = []
     for find in finds:
-        known = merged.get(find.key)
-        merged[find.key] = _merge_two(known, find) if known else find
-    return list(merged.values())
+        known = merged.get(find.key, find)
+        best, other = (find, known) if _is_better(find, known) else (known, find)
+        merged[find.key] = best if best is other else _merge_two(best, other)
+        if not _agree(best, other):
+            left.append(_other_way(other, best))
+    return list(merged.values()), left
 
 
-def _merge_two(known: DetectedService, more: DetectedService) -> DetectedService:
-    """Return `known` with the port and the sources of `more`."""
-    sources = tuple(dict.fromkeys((*known.sources, *more.sources)))
-    if more.stated and not known.stated and known.takes_port:
-        known = known.replace(port=more.port, stated=True)
-    notes = tuple(dict.fromkeys((*known.notes, *more.notes)))
-    return known.replace(sources=sources, notes=notes)
+def _is_better(find: DetectedService, known: DetectedService) -> bool:
+    developing = known.production and not find.production
+    return developing or (find.written and not find.production and not known.written)
+
+
+def _agree(best: DetectedService, other: DetectedService) -> bool:
+    """Return whether both start a service in one way; one may name the framework of a server."""
+    same = best.kind == other.kind or bool({best.kind, other.kind} & FRAMEWORKS)
+    return same and best.production == other.production
+
+
+def _other_way(find: DetectedService, best: DetectedService) -> SkippedService:
+    how = ", in a container" if not find.command else ""
+    how = ", as a production server" if find.production else how
+    return SkippedService(find.sources[0], f"another way to start `{best.name}`{how}")
+
+
+def _merge_two(best: DetectedService, other: DetectedService) -> DetectedService:
+    """Return `best` with the port and the sources of another detection of the same service."""
+    if not _agree(best, other):
+        return best
+    sources = tuple(dict.fromkeys((*best.sources, *other.sources)))
+    if other.stated and not best.stated and best.takes_port:
+        best = best.replace(port=other.port, stated=True)
+    notes = tuple(dict.fromkeys((*best.notes, *other.notes)))
+    return best.replace(sources=sources, notes=notes)
 
 
 def split_alternatives(
@@ -97,7 +144,8 @@ def split_alternatives(
     """Split off the services that start another one of the project in another way.
 
     That is a production server in the folder of a development server, or a container that is built
-    from this project and publishes the port of a server in it.
+    from the folder of a server or has its name, or that is built from this project and publishes
+    its port.
     """
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
@@ -106,19 +154,21 @@ def split_alternatives(
         if other is None:
             kept.append(find)
         else:
-            how = "in a container" if find.built else "as a production server"
-            why = f"another way to start `{other.name}`, {how}"
-            left.append(SkippedService(find.sources[0], why))
+            left.append(_other_way(find, other))
     return kept, left
 
 
 def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
     """Return whether `find` starts the same service as `other` in another way."""
+    if not find.command and find.name == other.name:
+        return True
     if find.built:
-        return find.port == other.port
+        inside = find.context is not None and find.context in upwards(other.folder)
+        return find.port == other.port or inside
     same = find.target == other.target and find.folder in upwards(other.folder)
     together = find.folder == other.folder and server_family(find) == server_family(other)
-    return find.production and (same or together)
+    program = find.folder == other.folder and find.kind == "program"
+    return find.production and (same or together or program)
 
 
 def server_family(find: DetectedService) -> str:
@@ -126,28 +176,32 @@ def server_family(find: DetectedService) -> str:
     if find.kind in _PYTHONS:
         return "python"
     by_node = find.command.split(" ", 1)[0] in _BY_NODE
-    return "node" if by_node and find.kind in ("node", "program") else find.kind
+    return "node" if find.kind in _NODES or (by_node and find.kind == "program") else find.kind
 
 
 def with_env_port(
     tree: Tree, find: DetectedService, every: Sequence[DetectedService]
 ) -> DetectedService:
-    """Return the service with the PORT of the `.env` beside it, if only this service can use it."""
+    """Return the service with the port of the env file beside it, if only it can use that."""
     alone = sum(bool(each.command) and each.folder == find.folder for each in every) == 1
-    if find.stated or not find.command or not find.takes_port or not alone:
+    if find.stated or not find.command or not find.takes_port:
         return find
-    for file in tree.called(*_ENV_FILES):
-        if file.folder == find.folder and (said := env_port(file)):
-            port, number = said
-            sources = (*find.sources, file.line(number, f"PORT={port}"))
-            return find.replace(port=port, stated=True, sources=sources)
+    told = (name for name, _ in find.env if name.endswith("PORT"))
+    names = dict.fromkeys(filter(None, (_VARIABLES.get(find.kind), *told, "PORT")))
+    for file in tree.called(*ENV_FILES, ".flaskenv"):
+        for name in names if file.folder == find.folder else ():
+            if (name != "PORT" or alone) and (said := env_port(file, name)):
+                port, number = said
+                sources = (*find.sources, file.line(number, f"{name}={port}"))
+                return find.replace(port=port, stated=True, sources=sources)
     return find
 
 
-def env_port(file: File) -> tuple[int, int] | None:
-    """Return the PORT that an env file sets, and its line. No other line of it is parsed."""
+def env_port(file: File, name: str) -> tuple[int, int] | None:
+    """Return the port that an env file sets, and its line. No other line of it is used."""
     for number, line in enumerate(file.text.splitlines(), 1):
-        if (match := _PORT.match(line)) and (port := decimal(match[1], LAST_PORT)):
+        match = _ENV_PORT.match(line)
+        if match and match[1] == name and (port := decimal(match[2], LAST_PORT)):
             return port, number
     return None
 
@@ -174,15 +228,26 @@ def valid_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:LONGEST_NAME]
 
 
-def with_ports(finds: Sequence[DetectedService]) -> list[DetectedService]:
-    """Give each service a unique port; the order of the services stays."""
+def with_ports(
+    finds: Sequence[DetectedService],
+) -> tuple[list[DetectedService], list[SkippedService]]:
+    """Give each service a unique port; the order of the services stays.
+
+    A container whose port is taken cannot have another one: it is skipped.
+    """
     taken: dict[int, str] = {}
     placed: dict[int, DetectedService] = {}
+    skipped: list[SkippedService] = []
     for place in sorted(range(len(finds)), key=lambda place: _port_priority(finds[place])):
-        placed[place] = _with_free_port(finds[place], taken)
+        find = finds[place]
+        if not find.command and find.port in taken:
+            why = f"port {find.port} is already used by `{taken[find.port]}`"
+            skipped.append(SkippedService(find.sources[0], why))
+            continue
+        placed[place] = _with_free_port(find, taken)
         for port in (placed[place].port, *dict(placed[place].ports).values()):
-            taken.setdefault(port, finds[place].name)
-    return [placed[place] for place in range(len(finds)) if placed[place].port >= 0]
+            taken.setdefault(port, find.name)
+    return [placed[place] for place in sorted(placed)], skipped
 
 
 def _port_priority(find: DetectedService) -> int:
@@ -192,19 +257,20 @@ def _port_priority(find: DetectedService) -> int:
 
 
 def _with_free_port(find: DetectedService, taken: dict[int, str]) -> DetectedService:
-    """Return the service with a port that is not taken; -1: it cannot have another."""
+    """Return the service with a port that is not taken; 0 if its own is fixed."""
     further = tuple((name, port) for name, port in find.ports if port not in taken)
     find = find.replace(ports=tuple((n, p) for n, p in further if p != find.port))
     if not find.port or find.port not in taken:
         return find
-    if not find.command or not find.takes_port:
-        return find.replace(port=0 if find.command else -1)
+    if not find.takes_port:
+        return find.replace(port=0)
     port = next((p for p in range(find.port + 1, LAST_PORT + 1) if p not in taken), 0)
     note = f"Port {find.port} is already used by `{taken[find.port]}`."
     return find.replace(port=port, notes=(*find.notes, note))
 
 
 FOLDER = ".vscode"
+_WATCHER = re.compile(r"(?i)watch|tsc\b|build|compile|test|lint|worker|celery|\bqueue")
 LISTS = {"launch.json": "configurations", "tasks.json": "tasks"}
 _WORKSPACE = re.compile(r"\$\{workspace(?:Folder|Root)\}/?")
 
@@ -227,22 +293,31 @@ def _entries(tree: Tree, file: File) -> Iterator[DetectedService | SkippedServic
             yield made
 
 
-def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | None:
+def _service(tree: Tree, file: File, entry: Entry) -> DetectedService | SkippedService | None:
     title = _text(entry, "name") or _text(entry, "label") or _text(entry, "script")
     if not title or entry.get("request") == "attach" or "devports" in str(entry.get("command")):
         return None
     line = line_of(entry)
-    above = posixpath.dirname(file.folder)
-    folder = _folder(above, entry)
-    if line is None or folder is None or any("${" in word for word in line.words):
-        return None
+    folder = _folder(posixpath.dirname(file.folder), entry)
     source = file.source(json.dumps(title, ensure_ascii=False), f"`{title}`")
-    made = of_line(line, source, names=(), folder=folder)
+    unknown = SkippedService(source, "no known server") if _may_serve(entry, title) else None
+    if line is None or folder is None or any("${" in word for word in line.words):
+        return unknown
+    near = tuple(filter(None, (posixpath.basename(folder),)))
+    if scripted := by_script(tree, folder, line, source, near):
+        return scripted.replace(sources=(*scripted.sources[1:], source))
+    made = of_line(line, source, names=near, folder=folder)
     if made is None:
-        return None
+        return unknown
     names = ", ".join(variables_of(entry))
     notes = (f"{file.name} sets {names}; add them to `env` if needed.",) if names else ()
     return made.replace(command=_in_its_environment(tree, folder, line, made), notes=notes)
+
+
+def _may_serve(entry: Entry, title: str) -> bool:
+    """Return whether a task in the background seems to be a server, not a watcher."""
+    words = f"{title} {_text(entry, 'command')} {_text(entry, 'args')}"
+    return entry.get("isBackground") is True and not _WATCHER.search(words)
 
 
 def line_of(entry: Entry) -> Line | None:
@@ -288,26 +363,66 @@ def _text(entry: object, *keys: str) -> str:
 DETECTORS = (
     django_services,
     application_services,
-    streamlit_services,
+    library_services,
     package_services,
+    nx_services,
     procfile_services,
     vscode_services,
+    languages.marked_services,
+    languages.dotnet_services,
+    languages.go_services,
     compose_services,
 )
 """The most reliable first: the first detection of a service decides how it is started."""
 
-CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts")
-NAMED = frozenset(
-    "package.json angular.json manage.py launch.json tasks.json www"
-    " pyproject.toml requirements.txt .env .env.local .env.development".split()
-) | {*COMPOSE_FILES, *PROCFILES}
+CODE = (".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go")
+NOT_CODE = (".d.ts", ".min.js", "_test.go", ".test.ts", ".test.js", ".spec.ts", ".spec.js")
+NAMED = (
+    frozenset(
+        "package.json angular.json project.json nx.json manage.py launch.json tasks.json www"
+        " pyproject.toml requirements.txt .flaskenv config.toml".split()
+    )
+    | {*ENV_FILES, *PROCFILES}
+    | languages.NAMED
+)
 
 
-def wanted(name: str) -> bool:
-    """Return whether a detector reads files of this name."""
-    return name in NAMED or (name.endswith(CODE) and not name.endswith((".d.ts", ".min.js")))
+def wanted(name: str) -> int:
+    """Return whether a detector reads files of this name: 1 for those that define services."""
+    if name in NAMED or is_compose(name) or name.endswith(languages.PROJECT_FILES):
+        return 1
+    return 2 if name.endswith(CODE) and not name.endswith(NOT_CODE) else 0
+
+
+OUTSIDE = {
+    "a template": "template templates _template _templates skeleton skeletons boilerplate"
+    " generators blueprints cookiecutter",
+    "an example": "example examples sample samples",
+    "a test": "test tests __tests__ e2e fixtures __fixtures__ testdata spec",
+}
+"""Folders whose servers are not those of the project, by what they contain."""
+
+
+def outside(path: str) -> tuple[str, str]:
+    """Return the folder on a path whose files are not the project's own, and what they are."""
+    parts = path.split("/")[:-1]
+    for at, part in enumerate(parts, 1):
+        for what, names in OUTSIDE.items():
+            if part.lower() in names.split() or (what == "a template" and "{{" in part):
+                return "/".join(parts[:at]), what
+    return "", ""
 
 
 def detect(tree: Tree) -> MergeResult:
     """Return the services of a project, and what was skipped."""
-    return merge_services(tree, (find for detector in DETECTORS for find in detector(tree)))
+    own = tree.replace(files=tuple(file for file in tree.files if not outside(file.path)[0]))
+    others = tree.replace(files=tuple(file for file in tree.files if outside(file.path)[0]))
+    found = merge_services(own, (find for detector in DETECTORS for find in detector(own)))
+    less = {
+        outside(find.sources[0].path)
+        for detector in DETECTORS
+        for find in detector(others)
+        if isinstance(find, DetectedService)
+    }
+    skipped = (SkippedService(Source(folder, 0), f"{what}") for folder, what in sorted(less))
+    return found.replace(left_out=(*found.left_out, *skipped))

@@ -26,6 +26,10 @@ MORE = """\
 # depends_on = ["db"]                # start after `db` is ready
 # env_file = ".env"
 """
+NO_SERVER = """
+# No server was found. Uncomment a service and replace its command with your own.
+# devports searched for:
+"""
 EXAMPLE = """
 # Example (no server was found). Replace the command with your own.
 [services.backend]
@@ -49,15 +53,33 @@ port = 8000
 """
 
 
-def document(services: Sequence[DetectedService]) -> str:
-    """Return the file for these services; with an example service if none has a port.
+def document(services: Sequence[DetectedService], *, example: bool = False) -> str:
+    """Return the file for these services.
 
-    A service without a port is written as a comment, so that the file is valid.
+    A service without a port is written as a comment, so that the rest is valid. So is the example
+    where there is no service; `example`: it is a service, which runs.
     """
-    if not any(service.port for service in services):
+    if not services and example:
         return HEAD + EXAMPLE
+    if not services:
+        lines = EXAMPLE.split("\n", 2)[2].splitlines()
+        shown = (line if not line or line[0] == "#" else f"# {line}" for line in lines)
+        return HEAD + NO_SERVER + searched("#   ") + "\n\n" + "\n".join(shown) + "\n"
     whole = sorted(services, key=lambda service: not service.port)
     return HEAD + "".join("\n" + "\n".join(block(service)) + "\n" for service in whole) + MORE
+
+
+SEARCHED = (
+    "scripts of package.json (dev, start, serve), Nx targets",
+    "Python: FastAPI, Flask, Django, Streamlit, Gradio and others",
+    "Go, .NET, Java (Spring Boot, Quarkus), PHP, Ruby, Elixir",
+    "Procfile, compose files, .vscode/launch.json and tasks.json",
+)
+"""What `init` looks for."""
+
+
+def searched(indent: str) -> str:
+    return "\n".join(f"{indent}{each}" for each in SEARCHED)
 
 
 def block(service: DetectedService) -> list[str]:

@@ -67,6 +67,16 @@ class PortFacts(Frozen):
         return f"{self.service.name}.ports.{self.name}" if self.name else self.service.name
 
 
+class UndeclaredPort(Frozen):
+    """The port of a server that `devports init` would find, without a configuration.
+
+    `source`: the line that shows the server.
+    """
+
+    port: PortFacts
+    source: str
+
+
 class Listener(Frozen):
     """A server, and the addresses on which it and its descendants listen."""
 
@@ -182,6 +192,7 @@ class Facts(Frozen):
     Attributes:
         root: folder of the configuration; empty if there is none.
         ports: every declared port, in the order of the file.
+        undeclared: of the servers found, where there is no configuration.
         programs: every `devports` on PATH, in its order.
         neighbour: an unrelated package named devports in the environment of devports.
         faults: problems with the files that the configuration needs, and why `run` would refuse.
@@ -199,6 +210,7 @@ class Facts(Frozen):
     root: str = ""
     ports: tuple[PortFacts, ...] = ()
     commands: tuple[Command, ...] = ()
+    undeclared: tuple[UndeclaredPort, ...] = ()
     programs: tuple[Program, ...] = ()
     neighbour: Program | None = None
     faults: tuple[Problem, ...] = ()

@@ -165,6 +165,41 @@ def _runs(facts: Facts, declared: PortFacts) -> str:
     return f"it is {what} of this project"
 
 
+INIT = ("init", "systemd", "launchd")
+
+
+def undeclared(facts: Facts) -> Iterator[Problem]:
+    """A server of a project without a configuration cannot have its port now.
+
+    That is a note, because it may be that server; an orphan is one that no terminal has any more.
+    """
+    for each in facts.undeclared:
+        declared = each.port
+        if isinstance(declared.verdict, Held):
+            orphaned = _is_orphan(facts, declared)
+            name = declared.service.name
+            yield Problem(
+                "port-undeclared",
+                "warning" if orphaned else "note",
+                f"port {declared.spec.port} of `{name}` is in use",
+                evidence=(each.source,),
+                why="the process that started the holder has exited" if orphaned else "",
+                remedies=(Remedy(f"declare `{name}`", own_command("init")),),
+                service=name,
+                about=declared,
+                plan=facts.plan(declared),
+            )
+
+
+def _is_orphan(facts: Facts, declared: PortFacts) -> bool:
+    """Return whether a holder is an ordinary process whose parent has exited."""
+    ordinary = any(isinstance(target.kind, OrdinaryProcess) for target in facts.plan(declared))
+    holders = [holder for finding in declared.findings for holder in finding.holding.holders]
+    parents = [holder.ancestors[0] for holder in holders if holder.ancestors]
+    adopted = len(parents) < len(holders) or any(p.pid == 1 or p.name in INIT for p in parents)
+    return ordinary and adopted
+
+
 def localhost_conflict(facts: Facts) -> Iterator[Problem]:
     """The server listens, and another one where `localhost` may lead as well."""
     for declared in facts.ports:

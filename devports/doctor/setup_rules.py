@@ -213,6 +213,7 @@ RULES: tuple[Rule, ...] = (
         project_rules.moves,
     ),
     port_rules.verdicts,
+    port_rules.undeclared,
     port_rules.localhost_conflict,
     port_rules.host_unknown,
     port_rules.dependency_not_listening,

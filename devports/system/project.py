@@ -28,7 +28,14 @@ SKIPPED_FOLDERS = frozenset(
     "node_modules bower_components site-packages __pycache__ dist build out target vendor"
     " coverage htmlcov".split()
 )
-EDITOR = ".vscode"
+SOURCES = tuple(
+    f"src/{kind}/{language}"
+    for kind in ("main", "test")
+    for language in ("java", "kotlin", "scala")
+)
+"""Deep trees of packages, in which no file says how a server is started."""
+HIDDEN = (".vscode", ".streamlit")
+"""The hidden folders that may say how a server is started."""
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
 NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -38,9 +45,9 @@ READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO must not 
 class Bounds(Frozen):
     """Limits of a scan: folders below each other, names seen, files read."""
 
-    depth: int = 5
+    depth: int = 10
     names: int = 20_000
-    files: int = 500
+    files: int = 2000
 
 
 BOUNDS = Bounds()
@@ -53,37 +60,50 @@ class TreeScan(Frozen):
         texts: path from the folder, with `/`, and text of every wanted file; those near the top
             first.
         names: paths of every file that was seen.
-        complete: False where a limit was reached, so that there may be more.
+        unread: what a limit excluded, with the limit, those near the top first.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     names: frozenset[str] = frozenset()
-    complete: bool = True
+    unread: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no limit was reached."""
+        return not self.unread
 
 
-def scan(root: str, wanted: Callable[[str], bool], bounds: Bounds = BOUNDS) -> TreeScan:
+def scan(root: str, rank: Callable[[str], int], bounds: Bounds = BOUNDS) -> TreeScan:
     """Return the text files of a folder, those near its top first.
 
     Args:
         root: absolute path.
-        wanted: returns by a file's name whether to read it.
+        rank: returns by a file's name 0: it is not read, 1: it is read first, 2: then.
         bounds: limits of the scan.
     """
     names: list[str] = []
-    texts: list[tuple[str, str]] = []
-    todo, complete = [("", 0)], True
+    unread: list[str] = []
+    todo = [("", 0)]
     while todo and len(names) < bounds.names:
         folder, depth = todo.pop(0)
-        files, folders = _inside(root, folder, bounds.names)
+        files, folders = _inside(root, folder, bounds.names + 1)
         names += files
-        for path in files:
-            if len(texts) < bounds.files and wanted(os.path.basename(path)):
-                text = _text(os.path.join(root, path))
-                texts += [(path, text)] if text is not None else []
-        complete = complete and (depth < bounds.depth or not folders)
-        todo += [(path, depth + 1) for path in folders if depth < bounds.depth]
-    full = len(names) >= bounds.names or len(texts) >= bounds.files
-    return TreeScan(tuple(texts), frozenset(names), complete and not full)
+        if len(files) + len(folders) > bounds.names:
+            unread.append(f"{folder or '.'} (after {bounds.names} files)")
+        if depth == bounds.depth:
+            unread += (f"{path} (more than {bounds.depth} folders deep)" for path in folders)
+        else:
+            todo += [(path, depth + 1) for path in folders]
+    unread += (f"{path} (after {bounds.names} files)" for path, _ in todo)
+    ranked = sorted((r, at) for at, path in enumerate(names) if (r := rank(os.path.basename(path))))
+    unread += (f"{names[at]} (after {bounds.files} files)" for _, at in ranked[bounds.files :])
+    wanted = sorted(at for _, at in ranked[: bounds.files])
+    texts = ((names[at], _text(os.path.join(root, names[at]))) for at in wanted)
+    return TreeScan(
+        tuple((path, text) for path, text in texts if text is not None),
+        frozenset(names),
+        tuple(unread),
+    )
 
 
 def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
@@ -99,7 +119,7 @@ def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
                     mark = f"{path}/{ENVIRONMENT}"
                     if os.path.lexists(os.path.join(root, mark)):
                         files.append(mark)  # that it exists, without its content
-                    elif _is_scanned(entry.name):
+                    elif _is_scanned(entry.name) and not path.endswith(SOURCES):
                         folders.append(path)
     except OSError:  # removed, or not permitted
         pass
@@ -107,7 +127,7 @@ def _inside(root: str, folder: str, most: int) -> tuple[list[str], list[str]]:
 
 
 def _is_scanned(name: str) -> bool:
-    return name not in SKIPPED_FOLDERS and (not name.startswith(".") or name == EDITOR)
+    return name not in SKIPPED_FOLDERS and (not name.startswith(".") or name in HIDDEN)
 
 
 def _text(path: str) -> str | None:

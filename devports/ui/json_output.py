@@ -256,14 +256,15 @@ def init_data(
     left_out: Sequence[SkippedService],
     *,
     written: bool,
-    whole: bool,
+    unread: Sequence[str],
 ) -> shape.InitData:
     """Return the data of ``init``: the file, its services with their sources, the skipped ones."""
     return {
         "path": path,
         "written": written,
         "text": text,
-        "whole": whole,
+        "whole": not unread,
+        "unread": list(unread),
         "services": [_found(service) for service in services],
         "left_out": [{**_source(left.source), "why": left.why} for left in left_out],
         "next": text_of(next_command(services)) if written else None,

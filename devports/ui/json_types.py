@@ -416,10 +416,13 @@ class LeftOut(Source):
 
 
 class InitData(TypedDict):
+    """`unread`: what a limit of the search excluded; `whole`: nothing."""
+
     path: str
     written: bool
     text: str
     whole: bool
+    unread: list[str]
     services: list[Found]
     left_out: list[LeftOut]
     next: str | None

@@ -76,7 +76,7 @@ def _hint_line(advice: Advice, config: str) -> Line:
     return _line("hint", text_of(advice, config), "typed")
 
 
-NOTHING = "no `devports.toml` found; checked this machine only"
+NOTHING = "no `devports.toml` found{}; checked this machine only"
 UNUSABLE = "cannot use the configuration; checked this machine only"
 
 
@@ -142,7 +142,9 @@ def screen(
 def _scope(path: str, facts: Facts, problems: Sequence[Problem]) -> str:
     if not path:
         wrong = any(problem.code.startswith("config-") for problem in problems)
-        return UNUSABLE if wrong else NOTHING
+        found = plural(len(facts.undeclared), "server")
+        here = f" (`devports init` finds {found} here)" if facts.undeclared else ""
+        return UNUSABLE if wrong else NOTHING.format(here)
     services = len(dict.fromkeys(declared.service.name for declared in facts.ports))
     addresses = sum(len(declared.findings) for declared in facts.ports)
     where = plural(addresses, "address", "addresses")
@@ -404,7 +406,8 @@ def next_in_vscode(plan: Plan, output: OutputStyle) -> list[str]:
 
 MAX_NAME = 20
 """Maximum width in cells of a name that the others are aligned with."""
-INCOMPLETE = "searched only part of the folder (too large or too deep)"
+MOST_UNREAD = 3
+"""Of the folders and files that a limit excluded so many are named."""
 
 
 def findings(
@@ -413,11 +416,11 @@ def findings(
     left_out: Sequence[SkippedService],
     output: OutputStyle,
     *,
-    whole: bool = True,
+    unread: Sequence[str] = (),
 ) -> str:
     """Return for a pipe the services found in a folder with their sources, and the skipped ones.
 
-    `whole`: whether all of the folder was searched.
+    `unread`: what a limit of the search excluded.
     """
     lines = [f"found {_found(services)} in {printable(folder)}"]
     width = min(max((cells(each.name) for each in services), default=0), MAX_NAME)
@@ -428,8 +431,8 @@ def findings(
         lines += ["", start, *below]
     if left_out:
         lines += ["", "skipped:", *(f"  {_left_out(left)}" for left in left_out)]
-    if not whole:
-        lines += ["", INCOMPLETE]
+    if unread:
+        lines += ["", _unread(unread)]
     return "\n".join(lines)
 
 
@@ -439,7 +442,7 @@ def findings_screen(
     left_out: Sequence[SkippedService],
     reader: DisplayContext,
     *,
-    whole: bool = True,
+    unread: Sequence[str] = (),
 ) -> Iterator[Line]:
     """Yield the same for a terminal."""
     head: Spans = (
@@ -459,8 +462,14 @@ def findings_screen(
     if left_out:
         yield from (BLANK, _line("title", "skipped", "faint"))
         yield from (_line("more", _left_out(left), "faint") for left in left_out)
-    if not whole:
-        yield from (BLANK, _line("warning", INCOMPLETE))
+    if unread:
+        yield from (BLANK, _line("warning", _unread(unread)))
+
+
+def _unread(paths: Sequence[str]) -> str:
+    named = [printable(path) for path in paths[:MOST_UNREAD]]
+    more = len(paths) - len(named)
+    return f"not searched: {', '.join(named)}" + (f" and {more} more" if more else "")
 
 
 def _found(services: Sequence[DetectedService]) -> str:
@@ -528,6 +537,8 @@ def _steps(
 def _count(services: Sequence[DetectedService]) -> str:
     """Return how many services were written; those without a port are comments."""
     with_port = [service for service in services if service.port]
+    if services and not with_port:
+        return f"{plural(len(services), 'service')} as a comment"
     return plural(len(with_port), "service") if with_port else "an example service"
 
 

@@ -60,6 +60,8 @@ WHY = {
     "exit-code-hidden": "VS Code treats a failure as success",
     "failure-unseen": "VS Code starts the debugger after every second failed start, if a "
     "configuration waits for the task",
+    "kills-clients": "lsof lists the clients of a port too, for example a browser; "
+    "`devports free PORT` stops only its holders",
     "close-hangs": "VS Code does not notice when the next task in its terminal ends",
 }
 
@@ -82,6 +84,7 @@ def lint_tasks(
         yield from _unseen(entry)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
+        yield from _kills(entry)
 
     return tuple(_lint(path, text, rules, "tasks"))
 
@@ -259,3 +262,12 @@ def _exit_code(entry: Any, waited: frozenset[str]) -> Iterator[Found]:
             ("command",),
             f"`{name}` ends in `{end}`, which hides its exit code",
         )
+
+
+def _kills(entry: Any) -> Iterator[Found]:
+    """Find `lsof -ti:8000 | xargs kill`; with `-sTCP:LISTEN` lsof lists no clients."""
+    words = entry.get("args")
+    text = " ".join(map(str, (entry.get("command"), *(words if isinstance(words, list) else ()))))
+    if "lsof" in text and "kill" in text and "LISTEN" not in text:
+        name = _name(entry, "label")
+        yield "kills-clients", (), f"`{name}` kills every process that `lsof` lists for a port"

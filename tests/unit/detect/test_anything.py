@@ -51,8 +51,9 @@ PATH = st.tuples(FOLDER, FILE).map("".join)
 def test_what_is_written_is_a_configuration(files: dict[str, str], more: set[str]) -> None:
     tree = Tree(tuple(File(*each) for each in files.items()), frozenset(files) | more)
     found = detect(tree).services
-    config = read_text(document(found), "/srv/x/devports.toml", "devports.toml")
     known = [each for each in found if each.port]
+    text = document(known and found, example=True)
+    config = read_text(text, "/srv/x/devports.toml", "devports.toml")
     ports = [port for each in known for port in (each.port, *dict(each.ports).values())]
     assert len(set(ports)) == len(ports)
     assert len({each.name for each in found}) == len(found)

@@ -42,7 +42,7 @@ def test_the_line_of_the_port_is_the_reason() -> None:
 
 def test_further_ports_have_names() -> None:
     found = only({"compose.yml": "services:\n  m:\n    ports: [1025:1025, 8026:8025, 1025:1]\n"})
-    assert (found.port, found.ports) == (1025, (("port-8025", 8026),))
+    assert (found.port, found.ports) == (1025, (("http", 8026),))
 
 
 NOTHING = [

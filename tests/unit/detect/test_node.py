@@ -125,10 +125,12 @@ def test_one_server_twice_is_two_services() -> None:
 
 
 def test_several_programs_that_are_not_named_are_left_out() -> None:
-    (left,) = left_out(package({"dev": "vite & node x.js"}))
+    files = package({"dev": "vite & node x.js"})
+    assert only(files).command == "npx vite --host {host} --port {port} --strictPort"
+    (left,) = left_out(files)
     assert (left.source.text, left.why) == (
         '"dev": "vite & node x.js"',
-        "it starts several programs",
+        "not recognized as a server",
     )
 
 
@@ -285,12 +287,16 @@ def test_a_program_that_may_be_no_server_is_left_out() -> None:
     [
         pytest.param('{"scripts": {"dev": 1}}', id="a script that is no text"),
         pytest.param('{"scripts": ["vite"]}', id="scripts that are a list"),
-        pytest.param('{"scripts": {"dev": "jest --watch"}}', id="no server"),
         pytest.param("{}", id="nothing"),
     ],
 )
 def test_nothing_to_start(text: str) -> None:
     assert services({"package.json": text}) == left_out({"package.json": text}) == ()
+
+
+def test_no_script_for_development_is_passed_over_without_a_word() -> None:
+    (left,) = left_out(package({"dev": "jest --watch", "test": "jest"}))
+    assert (left.source.line, left.why) == (3, "`jest` is not a known server")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000], ids=["cut off", "a list", "deep"])

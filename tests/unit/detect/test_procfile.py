@@ -60,7 +60,9 @@ def test_the_file_for_development_counts_first() -> None:
         "site",
         "uvicorn a:b --reload --host {host} --port {port}",
     )
-    assert [source.path for source in found.sources] == ["Procfile.dev", "Procfile"]
+    assert [source.path for source in found.sources] == ["Procfile.dev"]
+    (left,) = left_out(files)
+    assert left.why == "another way to start `site`, as a production server"
 
 
 PRODUCTION = "web: gunicorn shop.wsgi"

@@ -75,16 +75,25 @@ def test_a_service_without_a_port_is_a_comment() -> None:
     assert [each.name for each in read_text(whole, PATH, "devports.toml").services] == ["db"]
 
 
-def test_an_example_where_nothing_is_found() -> None:
+def test_an_example_that_runs_where_it_is_wanted() -> None:
+    (service,) = read_text(document((), example=True), PATH, "devports.toml").services
+    assert (service.name, service.port) == ("backend", 8000)
+
+
+def test_no_service_that_is_not_there() -> None:
     for found in ((), (BACKEND.replace(port=0),)):
-        (service,) = read_text(document(found), PATH, "devports.toml").services
-        assert (service.name, service.port) == ("backend", 8000)
+        assert tomllib.loads(document(found)) == {}
+    assert "# devports searched for:\n#   scripts of package.json" in document(())
+    assert "# `backend`: no port found." in document((BACKEND.replace(port=0),), example=True)
 
 
 @pytest.mark.parametrize(
     ("whole", "names"),
     [
         pytest.param(document(()), ["backend", "api", "web", "db"], id="nothing was found"),
+        pytest.param(
+            document((), example=True), ["backend", "api", "web", "db"], id="an example that runs"
+        ),
         pytest.param(document([BACKEND, DB]), ["backend", "db"], id="two services"),
         pytest.param(
             SHIPPED.read_text("utf-8"),

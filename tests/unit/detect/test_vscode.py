@@ -71,12 +71,12 @@ def test_it_says_the_port_and_the_folder() -> None:
     assert only(inside).folder == "one"
 
 
-def test_it_completes_what_is_found_otherwise() -> None:
+def test_what_it_says_counts_more_than_what_is_usual() -> None:
     entry = {"module": "uvicorn", "args": ["main:app", "--port", "8001"], "env": {"KEY": "secret"}}
     found = only({"main.py": "app = FastAPI()"} | launch(**entry))
-    assert found.command == f"uvicorn main:app --reload{AT}"
+    assert found.command == f"uvicorn main:app{AT}"
     assert (found.port, found.env) == (8001, ())
-    assert [source.path for source in found.sources] == ["main.py", ".vscode/launch.json"]
+    assert [source.path for source in found.sources] == [".vscode/launch.json", "main.py"]
     assert found.notes == ("launch.json sets KEY; add them to `env` if needed.",)
 
 

@@ -100,11 +100,36 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     assert read(tmp_path) == []
 
 
-def test_a_folder_that_is_too_deep_is_not_read(tmp_path: Path) -> None:
-    put(tmp_path, "1/2/3/4/5/a.py", "1/2/3/4/5/6/b.py")
+def test_a_folder_that_is_too_deep_is_not_read_but_named(tmp_path: Path) -> None:
+    deep = "/".join(map(str, range(1, 11)))
+    put(tmp_path, f"{deep}/a.py", f"{deep}/11/b.py")
     looked = scan(str(tmp_path), lambda _: True)
-    assert looked.names == {"1/2/3/4/5/a.py"}
-    assert not looked.complete
+    assert looked.names == {f"{deep}/a.py"}
+    assert looked.unread == (f"{deep}/11 (more than 10 folders deep)",)
+
+
+def test_what_is_beyond_a_limit_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "b.py", "c/d.py", "c/e/f.py")
+    assert scan(str(tmp_path), lambda _: 1, Bounds(files=2)).unread == (
+        *("c/d.py (after 2 files)", "c/e/f.py (after 2 files)"),
+    )
+    assert scan(str(tmp_path), lambda _: 1, Bounds(names=3)).unread == (*("c/e (after 3 files)",),)
+    assert scan(str(tmp_path), lambda _: 1, Bounds(names=2)).unread == (
+        *(". (after 2 files)", "c (after 2 files)"),
+    )
+
+
+def test_what_defines_services_is_read_before_code(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "b.py", "c/package.json")
+    looked = scan(str(tmp_path), lambda name: 1 + name.endswith(".py"), Bounds(files=2))
+    assert dict(looked.texts).keys() == {"a.py", "c/package.json"}
+
+
+def test_deep_trees_of_java_packages_are_no_part_that_is_missing(tmp_path: Path) -> None:
+    put(tmp_path, "pom.xml", "src/main/java/a/b/c/d/e/F.java", "src/main/resources/x.yml")
+    looked = scan(str(tmp_path), lambda _: 1)
+    assert looked.names == {"pom.xml", "src/main/resources/x.yml"}
+    assert looked.complete
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:

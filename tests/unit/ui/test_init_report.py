@@ -45,9 +45,13 @@ def test_colours_change_no_text() -> None:
 
 
 def test_nothing_found_and_not_all_looked_at() -> None:
-    assert findings("/shop", (), (), OutputStyle(), whole=False) == (
-        "found no servers in /shop\n\nsearched only part of the folder (too large or too deep)"
+    unread = ("a/b (more than 7 folders deep)", "c", "\x1b", "d", "e")
+    assert findings("/shop", (), (), OutputStyle(), unread=unread) == (
+        "found no servers in /shop\n\n"
+        "not searched: a/b (more than 7 folders deep), c, \\x1b and 2 more"
     )
+    one = findings("/shop", (), (), OutputStyle(), unread=unread[:1])
+    assert one.endswith("not searched: a/b (more than 7 folders deep)")
 
 
 def test_foreign_texts_are_made_visible() -> None:
@@ -62,7 +66,7 @@ STEPS = [
     pytest.param((DB,), "devports status", "1 service", id="none that can be run"),
     pytest.param((), "devports run backend", "an example service", id="nothing found"),
     pytest.param(
-        (s.FOUND.replace(port=0),), "devports run backend", "an example service", id="no port"
+        (s.FOUND.replace(port=0),), "devports run backend", "1 service as a comment", id="no port"
     ),
 ]
 
@@ -91,7 +95,11 @@ LONG = DetectedService(
 
 def both(stage: s.Stage) -> str:
     found = findings_screen(
-        "/home/ann/shop", (s.FOUND, DB, LONG), (s.LEFT_OUT,), s.ANN, whole=False
+        "/home/ann/shop",
+        (s.FOUND, DB, LONG),
+        (s.LEFT_OUT,),
+        s.ANN,
+        unread=("a/b/c (more than 7 folders deep)",),
     )
     return "\n\n".join(
         s.drawn(stage, lines) for lines in (found, written_screen("devports.toml", (s.FOUND, DB)))

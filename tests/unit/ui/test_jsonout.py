@@ -88,7 +88,7 @@ SAMPLES: dict[str, Any] = {
         (s.FOUND, s.FOUND_DB),
         (s.LEFT_OUT,),
         written=False,
-        whole=True,
+        unread=(),
     ),
     "vscode": vscode_data(
         Plan(
@@ -420,5 +420,5 @@ def test_what_init_finds_in_full() -> None:
 
 def test_the_next_command_is_named_once_it_can_be_typed() -> None:
     assert SAMPLES["init"]["next"] is None
-    data = json_output.init_data("/x", "", (s.FOUND,), (), written=True, whole=True)
+    data = json_output.init_data("/x", "", (s.FOUND,), (), written=True, unread=())
     assert data["next"] == "devports run backend"
