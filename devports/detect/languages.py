@@ -248,17 +248,21 @@ def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> D
     )
 
 
+def _port(digits: str) -> int:
+    return decimal(digits, LAST_PORT) or 0
+
+
 def _told(file: File) -> Told | None:
     """Return how the program of a file is told its port; None if the file does not say."""
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(int(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
+        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
     if named := _GO_VARIABLE.search(text):
-        default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "0")
-        return Told(int(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
+        default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
+        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
     if number := _GO_NUMBER.search(text):
-        return Told(int(number[1]), source=_line(file, number))
+        return Told(_port(number[1]), source=_line(file, number))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None
