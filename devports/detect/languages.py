@@ -76,6 +76,8 @@ MARKS = (
 )
 """The first of a folder that applies to a file counts."""
 
+SETTINGS = "config"
+"""A folder of settings for several environments, as Hugo has: its project is above."""
 DOCUMENTATION = ("mkdocs", "hugo", "bundle exec jekyll")
 LANGUAGES = {
     "go.mod": ("Go", "go"),
@@ -106,7 +108,13 @@ def marked_services(tree: Tree) -> Iterator[DetectedService]:
         for file in tree.called(mark.file):
             there = not mark.beside or posixpath.join(file.folder, mark.beside) in tree.names
             key = file.folder, mark.command.startswith(DOCUMENTATION)
-            if there and key not in taken and re.search(mark.text, file.text, re.MULTILINE):
+            settings = SETTINGS in file.folder.split("/")
+            if (
+                there
+                and not settings
+                and key not in taken
+                and re.search(mark.text, file.text, re.MULTILINE)
+            ):
                 taken.add(key)
                 port, *more = next(_ports(tree, file, mark), (0,))
                 words = _wrapped(tree, file.folder, mark.command)
