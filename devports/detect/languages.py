@@ -13,6 +13,7 @@ from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Line, command_text, of_line
 from devports.detect.model import DetectedService, SkippedService, first_in_folders, upwards
+from devports.detect.python import interpreter
 from devports.detect.servers import HOST, PORT
 
 TYPE_CHECKING = False
@@ -76,6 +77,8 @@ MARKS = (
 )
 """The first of a folder that applies to a file counts."""
 
+BY_PYTHON = ("mkdocs",)
+"""Programs of the project's Python environment."""
 SETTINGS = "config"
 """A folder of settings for several environments, as Hugo has: its project is above."""
 DOCUMENTATION = ("mkdocs", "hugo", "bundle exec jekyll")
@@ -118,6 +121,8 @@ def marked_services(tree: Tree) -> Iterator[DetectedService]:
                 taken.add(key)
                 port, *more = next(_ports(tree, file, mark), (0,))
                 words = _wrapped(tree, file.folder, mark.command)
+                if words[0] in BY_PYTHON:
+                    words = (*interpreter(tree, file.folder, words[0]), *words)
                 names = _names(file.folder, "docs") if key[1] else _names(file.folder)
                 yield from _known(words, file.folder, names, port, _source(file, mark), *more)
 

@@ -193,16 +193,17 @@ class _Package:
         node = start.server in NODE
         if folder != self.file.folder and node and posixpath.join(folder, NAME) in self.tree.names:
             return "it starts a server of another package"
-        variable = dict(program.line.env).get("PORT", "") if start.server.env else ""
+        variable = dict(program.line.env).get(start.server.variable, "")
         port = start.address.port or port_in(variable)
         asked = None if port else self.configured(start.server, start.rest)
         port = asked.port if asked else port
         told = start.replace(address=DetectedAddress(port, start.address.host))
         line = Line((), env=program.line.env)
         made = from_start(told, self.source(program.script or name), names=names, line=line)
-        fixed = start.address.port and not start.server.last_wins
+        fixed = bool(start.address.port and not start.server.last_wins)
+        fixed = fixed or bool(variable and start.server.env)
         if program.script and (node or folder == self.file.folder):
-            return self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
+            return self.by_its_script(made, program, start, asked, fixed=fixed)
         made = self.in_package_folder(made, asked, made.env, "")
         lead = DIRECT[self.manager] if node and not start.lead else ()
         words = (*start.call, *start.rest)

@@ -424,5 +424,8 @@ def detect(tree: Tree) -> MergeResult:
         for find in detector(others)
         if isinstance(find, DetectedService)
     }
-    skipped = (SkippedService(Source(folder, 0), f"{what}") for folder, what in sorted(less))
+    skipped = (
+        SkippedService(Source(folder, 0), f"{what}, not part of the project")
+        for folder, what in sorted(less)
+    )
     return found.replace(left_out=(*found.left_out, *skipped))
