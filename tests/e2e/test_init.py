@@ -303,3 +303,12 @@ def test_a_person_in_an_empty_folder(project: Project, on_terminal: OnTerminal) 
     terminal.expect("wrote devports.toml")
     assert terminal.exit_code() == exitcodes.OK
     assert "http.server" in text_of(project)
+
+
+def test_a_person_in_a_folder_without_a_server(project: Project, on_terminal: OnTerminal) -> None:
+    Path(project.folder, "Cargo.toml").write_text("[package]\n", encoding="utf-8")
+    terminal = on_terminal("init")
+    terminal.expect("write a commented example to devports.toml?")
+    terminal.send("\r")
+    terminal.expect("no server was found; `devports.toml` was written with a commented example")
+    assert terminal.exit_code() == exitcodes.NO
