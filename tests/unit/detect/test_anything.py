@@ -54,8 +54,8 @@ TEXT = JSON | LINES | YAML | st.text(max_size=20) | CODE
 FOLDER = st.sampled_from(["", "a/", "a b/c/", "{port}/", "-/", "$x/", ".vscode/", "é/"])
 FILE = st.sampled_from(
     "package.json Procfile compose.yaml launch.json tasks.json main.py manage.py .env x.js"
-    " compose.override.yml nx.json project.json go.mod main.go pom.xml build.gradle Gemfile config.ru"
-    " composer.json x.csproj mkdocs.yml angular.json vite.config.ts .env.example".split()
+    " compose.override.yml nx.json project.json go.mod main.go pom.xml build.gradle Gemfile"
+    " config.ru composer.json x.csproj mkdocs.yml angular.json vite.config.ts .env.example".split()
 )
 PATH = st.tuples(FOLDER, FILE).map("".join)
 
