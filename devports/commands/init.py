@@ -55,7 +55,7 @@ def init(
     if not yes:
         from devports.ui.prompts import choose
 
-        chosen = choose(plan.services, plan.shown, screen)
+        chosen = choose(plan.services, plan.shown, screen, example=plan.example)
     if chosen is None:
         screen.err("nothing written")
         return exitcodes.NO

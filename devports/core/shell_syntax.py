@@ -75,8 +75,11 @@ def commands(text: str) -> list[ShellCommand]:
 
 
 def has_more_than_words(text: str) -> bool:
-    """Return whether a command has a redirection or brackets among its words."""
-    return any(piece[0] in "()<>" for _, piece in _pieces(text))
+    """Return whether a command has a redirection, brackets or another command in its words."""
+    return any(
+        piece[0] in "()<>`" or (piece[0] == '"' and ("$(" in piece or "`" in piece))
+        for _, piece in _pieces(text)
+    )
 
 
 def raw_words(text: str) -> tuple[str, ...]:
@@ -126,7 +129,7 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 def _behind(text: str, at: int) -> int:
     """Return the offset behind one character, or behind the quoted or bracketed part there.
 
-    Between single quotes nothing is special, between others only a backslash, in brackets both.
+    Between single quotes nothing is special, between others a backslash and `$(`, in brackets all.
     """
     ends: list[str] = []
     while at < len(text):
@@ -136,7 +139,7 @@ def _behind(text: str, at: int) -> int:
             at += 1
         elif ends and char == inside:
             ends.pop()
-        elif char in ENDS and inside == ")":
+        elif char in ENDS and (inside == ")" or (inside == '"' and text[at - 2 : at] == "$(")):
             ends.append(ENDS[char])
         if not ends:
             break

@@ -161,14 +161,14 @@ def recognise(words: Sequence[str]) -> Start | None:
 
 def _beginnings(words: tuple[str, ...]) -> Iterator[int]:
     """Yield where a command may begin: behind its launchers, behind their `--`, or at once."""
-    at = _past_launchers(words)
+    at = past_launchers(words)
     yield at
     if at and "--" in words:
         yield words.index("--") + 1
     yield 0
 
 
-def _past_launchers(words: tuple[str, ...]) -> int:
+def past_launchers(words: tuple[str, ...]) -> int:
     """Return the index of the first word that is neither a launcher nor an option of one."""
     at = 0
     while at < len(words):

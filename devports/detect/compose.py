@@ -80,6 +80,11 @@ _SHORT = re.compile(
 _INSIDE_ONLY = re.compile(r"\d{1,5}(?:-\d{1,5})?(?:/(?:tcp|udp))?")
 
 
+_OWN_NAME = {
+    "package.json": r'(?:^|\{)\s*"name"\s*:\s*"(?:[^"/]*/)?([^"/]+)"',
+    "pyproject.toml": r"""^name\s*=\s*["']([^"']+)["']""",
+    "go.mod": r"^module\s+(?:\S*/)?([\w.-]+)",
+}
 MOST_ROWS = 4000
 """Far more than a compose file has; it limits the work that a hostile one can cause."""
 
@@ -106,7 +111,7 @@ class Container(Frozen):
     Attributes:
         ports: what it publishes, with the lines.
         built: from a file of the project.
-        context: the folder from which the program of that folder is built; None: no such.
+        context: the folder of the program in it, by its build or its image; None: not known.
     """
 
     name: str
@@ -154,10 +159,10 @@ def _services(
     tree: Tree, folder: str, files: Sequence[File]
 ) -> Iterator[DetectedService | SkippedService]:
     """Yield the containers of several files, of which a later one adds to an earlier one."""
-    variables = _variables(tree, folder)
+    variables, projects = _variables(tree, folder), _projects(tree)
     containers: dict[str, Container] = {}
     for file in files:
-        for each in _containers(file, variables):
+        for each in _containers(file, variables, projects):
             if isinstance(each, SkippedService):
                 yield each
             else:
@@ -186,7 +191,7 @@ def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
 
 
 def _containers(
-    file: File, variables: dict[str, tuple[str, Source]]
+    file: File, variables: dict[str, tuple[str, Source]], projects: frozenset[str]
 ) -> Iterator[Container | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
@@ -207,7 +212,27 @@ def _containers(
                 more = (variables[each][1] for each in used if each in variables)
                 published.append((port, (file.line(port.number), *more)))
         context = _context(file.folder, *keys["build"]) if "build" in keys else None
-        yield Container(name, tuple(published), "build" in keys, context)
+        own = "image" in keys and _image(_bare(_rest(keys["image"][0]))) in projects
+        context = "" if own else context
+        yield Container(name, tuple(published), own or "build" in keys, context)
+
+
+def _image(name: str) -> str:
+    """Return the name of an image without its registry and version: `shop`."""
+    return re.sub(r"[:@].*", "", name.rpartition("/")[2])
+
+
+def _projects(tree: Tree) -> frozenset[str]:
+    """Return the names of the project, as its own files at the top give them.
+
+    An image of that name is the project itself, built elsewhere.
+    """
+    found = (
+        match[1]
+        for file in tree.called(*_OWN_NAME)
+        if not file.folder and (match := re.search(_OWN_NAME[file.name], file.text, re.MULTILINE))
+    )
+    return frozenset(found)
 
 
 def _context(folder: str, row: Row, inner: Sequence[Row]) -> str | None:

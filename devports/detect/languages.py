@@ -13,6 +13,7 @@ from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import Line, command_text, of_line
 from devports.detect.model import DetectedService, SkippedService, first_in_folders, upwards
+from devports.detect.python import interpreter
 from devports.detect.servers import HOST, PORT
 
 TYPE_CHECKING = False
@@ -76,6 +77,10 @@ MARKS = (
 )
 """The first of a folder that applies to a file counts."""
 
+BY_PYTHON = ("mkdocs",)
+"""Programs of the project's Python environment."""
+SETTINGS = "config"
+"""A folder of settings for several environments, as Hugo has: its project is above."""
 DOCUMENTATION = ("mkdocs", "hugo", "bundle exec jekyll")
 LANGUAGES = {
     "go.mod": ("Go", "go"),
@@ -106,10 +111,18 @@ def marked_services(tree: Tree) -> Iterator[DetectedService]:
         for file in tree.called(mark.file):
             there = not mark.beside or posixpath.join(file.folder, mark.beside) in tree.names
             key = file.folder, mark.command.startswith(DOCUMENTATION)
-            if there and key not in taken and re.search(mark.text, file.text, re.MULTILINE):
+            settings = SETTINGS in file.folder.split("/")
+            if (
+                there
+                and not settings
+                and key not in taken
+                and re.search(mark.text, file.text, re.MULTILINE)
+            ):
                 taken.add(key)
                 port, *more = next(_ports(tree, file, mark), (0,))
                 words = _wrapped(tree, file.folder, mark.command)
+                if words[0] in BY_PYTHON:
+                    words = (*interpreter(tree, file.folder, words[0]), *words)
                 names = _names(file.folder, "docs") if key[1] else _names(file.folder)
                 yield from _known(words, file.folder, names, port, _source(file, mark), *more)
 
@@ -248,17 +261,21 @@ def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> D
     )
 
 
+def _port(digits: str) -> int:
+    return decimal(digits, LAST_PORT) or 0
+
+
 def _told(file: File) -> Told | None:
     """Return how the program of a file is told its port; None if the file does not say."""
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(int(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
+        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
     if named := _GO_VARIABLE.search(text):
-        default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "0")
-        return Told(int(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
+        default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
+        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
     if number := _GO_NUMBER.search(text):
-        return Told(int(number[1]), source=_line(file, number))
+        return Told(_port(number[1]), source=_line(file, number))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None

@@ -17,6 +17,7 @@ from devports.detect.command_line import (
     from_program,
     from_start,
     missing,
+    past_launchers,
     port_in,
     recognise,
     target_of,
@@ -193,16 +194,17 @@ class _Package:
         node = start.server in NODE
         if folder != self.file.folder and node and posixpath.join(folder, NAME) in self.tree.names:
             return "it starts a server of another package"
-        variable = dict(program.line.env).get("PORT", "") if start.server.env else ""
+        variable = dict(program.line.env).get(start.server.variable, "")
         port = start.address.port or port_in(variable)
         asked = None if port else self.configured(start.server, start.rest)
         port = asked.port if asked else port
         told = start.replace(address=DetectedAddress(port, start.address.host))
         line = Line((), env=program.line.env)
         made = from_start(told, self.source(program.script or name), names=names, line=line)
-        fixed = start.address.port and not start.server.last_wins
+        fixed = bool(start.address.port and not start.server.last_wins)
+        fixed = fixed or bool(variable and start.server.env)
         if program.script and (node or folder == self.file.folder):
-            return self.by_its_script(made, program, start, asked, fixed=bool(fixed or variable))
+            return self.by_its_script(made, program, start, asked, fixed=fixed)
         made = self.in_package_folder(made, asked, made.env, "")
         lead = DIRECT[self.manager] if node and not start.lead else ()
         words = (*start.call, *start.rest)
@@ -238,10 +240,11 @@ class _Package:
     def program(self, name: str, names: tuple[str, ...], program: Program) -> DetectedService | str:
         """Return the service of the user's own program, or why it is none."""
         line = program.line
-        if line.words[0] not in RUNNERS:
-            return f"`{' '.join(_call(line.words))}` {UNKNOWN}"
-        asked = self.port_of(line)
-        shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(line)))
+        own = line.replace(words=own_program(line.words))
+        if own.words[0] not in RUNNERS:
+            return f"`{' '.join(_call(own.words))}` {UNKNOWN}"
+        asked = self.port_of(own)
+        shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(own)))
         if not shown:
             return "not recognized as a server"
         source = self.source(program.script or name)
@@ -340,6 +343,13 @@ class _Package:
         """Return the command that runs the script; only npm needs a `--` before further words."""
         mark = ("--",) if adds and self.manager == "npm" else ()
         return command_text((self.manager, "run", escaped(name), *mark, *adds))
+
+
+def own_program(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command without its wrappers; `node`, which starts a file, is none of them."""
+    last = past_launchers(words)
+    at = next((i for i, word in enumerate(words[: last + 1]) if word in RUNNERS), last)
+    return words[at:] or words
 
 
 def _call(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import re
 
 from devports.core.jsonc import inside
 from devports.core.text import LAST_PORT
+from devports.core.value import Frozen
 from devports.detect.command_line import command_text, recognise
 from devports.detect.model import DetectedService
 from devports.detect.node import DEVELOPMENT, DIRECT, NAME, configured_in, manager_of, port_in_code
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devports.detect.model import File, Source, Tree
+    from devports.detect.servers import Server
 
 WORKSPACE = "nx.json"
 PROJECT = "project.json"
 TARGETS = ("serve", "dev", "start")
 """The usual names of the target that starts a server, the most likely first."""
+NODE_PORT = 3000
 OWN_PORT = 4200
 """The default of Nx's own executors (nx.dev, each executor's schema)."""
 ADDS = ("--host", "{host}", "--port", PORT)
@@ -78,24 +81,46 @@ def _data(file: File) -> object:
         return None
 
 
+class Target(Frozen):
+    """A target of a project, with the line that shows it."""
+
+    tree: Tree
+    file: File
+    name: str
+    source: Source
+
+    def service(self, server: Server | None, port: int, *adds: str) -> DetectedService:
+        """Return its service; `server`: that it starts, None: one of Nx's own executors."""
+        lead = DIRECT[manager_of(self.tree, self.file.folder, {})]
+        words = (*lead, "nx", self.name, _name(self.file), *(server.adds if server else adds))
+        return DetectedService(
+            names=(),
+            kind=server.kind if server else "nx",
+            sources=(self.source,),
+            target=f"nx {self.name} {self.file.folder}",
+            command=command_text(words),
+            port=port or (server.port if server else OWN_PORT),
+            stated=bool(port),
+            written=True,
+        )
+
+
 def _targeted(tree: Tree, file: File) -> DetectedService | None:
     """Return the service of a target in a project.json."""
-    for target in TARGETS:
-        entry = inside(_data(file), "targets", target)
+    for name in TARGETS:
+        entry = inside(_data(file), "targets", name)
         executor = inside(entry, "executor")
-        source = file.source(f'"{target}"')
+        target = Target(tree, file, name, file.source(f'"{name}"'))
         if isinstance(executor, str) and _EXECUTOR.fullmatch(executor):
             port = inside(entry, "options", "port")
             stated = isinstance(port, int) and 0 < port <= LAST_PORT
-            return _made(tree, file, target, "nx", port if stated else 0, OWN_PORT, ADDS, source)
+            return target.service(None, port if stated else 0, *ADDS)
         if isinstance(executor, str) and _PROGRAM.fullmatch(executor):
-            return _program(tree, file, target, source)
+            return _program(target)
         command = inside(entry, "command") or inside(entry, "options", "command")
         start = recognise(command.split()) if isinstance(command, str) else None
         if start:
-            server = start.server
-            port = start.address.port
-            return _made(tree, file, target, server.kind, port, server.port, server.adds, source)
+            return target.service(start.server, start.address.port)
     return None
 
 
@@ -109,47 +134,26 @@ def _derived(tree: Tree, workspace: File, file: File) -> DetectedService | None:
             wanted, target, beside = known or ("", "", "")
             there = not beside or posixpath.join(file.folder, beside) in tree.names
             if config.folder == file.folder and config.name.rpartition(".")[0] == wanted and there:
-                for option in ("serveTargetName", "devTargetName"):
-                    own = inside(plugin, "options", option)
-                    target = own if isinstance(own, str) else target
-                kind = wanted.removesuffix(".config")
-                server = next(server for server in NODE if server.kind == kind)
+                options = inside(plugin, "options")
+                own = inside(options, "devTargetName") or inside(options, "serveTargetName")
+                server = next(s for s in NODE if s.kind == wanted.removesuffix(".config"))
                 asked = configured_in(config)
-                port = asked.port if asked else 0
                 source = asked.source if asked else config.source()
-                return _made(tree, file, target, kind, port, server.port, server.adds, source)
+                target = own if isinstance(own, str) else target
+                return Target(tree, file, target, source).service(
+                    server, asked.port if asked else 0
+                )
     return None
 
 
-def _program(tree: Tree, file: File, target: str, source: Source) -> DetectedService | None:
+def _program(target: Target) -> DetectedService | None:
     """Return the service of the project's own program, if its code shows a port."""
-    inner = f"{file.folder}/src/"
-    found = (port_in_code(each) for each in tree.files if each.path.startswith(inner))
-    asked = next((each for each in found if each and each.variable), None)
+    code = (
+        each for each in target.tree.files if each.path.startswith(f"{target.file.folder}/src/")
+    )
+    asked = next((found for each in code if (found := port_in_code(each)) and found.variable), None)
     if asked is None:
         return None
-    made = _made(tree, file, target, "node", asked.port, 3000, (), source)
-    return made.replace(env=((asked.variable, PORT),), sources=(source, asked.source))
-
-
-def _made(  # noqa: PLR0917  # the parts of one command
-    tree: Tree,
-    file: File,
-    target: str,
-    kind: str,
-    port: int,
-    default: int,
-    adds: tuple[str, ...],
-    source: Source,
-) -> DetectedService:
-    lead = DIRECT[manager_of(tree, file.folder, {})]
-    return DetectedService(
-        names=(),
-        kind=kind,
-        sources=(source,),
-        target=f"nx {target} {file.folder}",
-        command=command_text((*lead, "nx", target, _name(file), *adds)),
-        port=port or default,
-        stated=bool(port),
-        written=True,
-    )
+    made = target.service(None, asked.port or NODE_PORT)
+    env, sources = ((asked.variable, PORT),), (target.source, asked.source)
+    return made.replace(kind="node", stated=bool(asked.port), env=env, sources=sources)

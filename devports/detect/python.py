@@ -111,13 +111,20 @@ class App(Frozen):
     maker: str = ""
 
 
-def application_services(tree: Tree) -> Iterator[DetectedService]:
-    """Yield a service for each file that creates an application when it is imported."""
+def application_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield a service for each file that creates an application when it is imported.
+
+    Of several that call one function the topmost counts: others are for workers and the like.
+    """
     files = list(filter(_is_program, tree.files))
     makers = {name: kind for file in files for name, kind in makers_in(file.text).items()}
     found = [(file, app) for file in files if (app := app_in(file.text, makers))]
-    for file, app in found:
-        if not any(_is_part(tree, file, app, *other) for other in found if other[0] != file):
+    first: dict[str, str] = {}
+    for file, app in sorted(found, key=lambda each: each[0].path.count("/")):
+        known = first.setdefault(app.maker, file.path) if app.maker else file.path
+        if known != file.path:
+            yield SkippedService(file.line(app.line), f"{known} starts the same application")
+        elif not any(_is_part(tree, file, app, *other) for other in found if other[0] != file):
             yield _service(tree, file, app)
 
 

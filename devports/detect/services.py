@@ -122,7 +122,7 @@ def _agree(best: DetectedService, other: DetectedService) -> bool:
 
 
 def _other_way(find: DetectedService, best: DetectedService) -> SkippedService:
-    how = ", in a container" if find.built else ""
+    how = ", in a container" if not find.command else ""
     how = ", as a production server" if find.production else how
     return SkippedService(find.sources[0], f"another way to start `{best.name}`{how}")
 
@@ -144,7 +144,8 @@ def split_alternatives(
     """Split off the services that start another one of the project in another way.
 
     That is a production server in the folder of a development server, or a container that is built
-    from the folder of a server, or from this project and publishes the port of a server in it.
+    from the folder of a server or has its name, or that is built from this project and publishes
+    its port.
     """
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
@@ -159,6 +160,8 @@ def split_alternatives(
 
 def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
     """Return whether `find` starts the same service as `other` in another way."""
+    if not find.command and find.name == other.name:
+        return True
     if find.built:
         inside = find.context is not None and find.context in upwards(other.folder)
         return find.port == other.port or inside
@@ -421,5 +424,8 @@ def detect(tree: Tree) -> MergeResult:
         for find in detector(others)
         if isinstance(find, DetectedService)
     }
-    skipped = (SkippedService(Source(folder, 0), f"{what}") for folder, what in sorted(less))
+    skipped = (
+        SkippedService(Source(folder, 0), f"{what}, not part of the project")
+        for folder, what in sorted(less)
+    )
     return found.replace(left_out=(*found.left_out, *skipped))

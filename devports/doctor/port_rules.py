@@ -185,11 +185,7 @@ def undeclared(facts: Facts) -> Iterator[Problem]:
                 f"port {declared.spec.port} of `{name}` is in use",
                 evidence=(each.source,),
                 why="the process that started the holder has exited" if orphaned else "",
-                remedies=(
-                    Remedy(
-                        f"declare `{name}`, so that devports can free its port", own_command("init")
-                    ),
-                ),
+                remedies=(Remedy(f"declare `{name}`", own_command("init")),),
                 service=name,
                 about=declared,
                 plan=facts.plan(declared),

@@ -278,27 +278,31 @@ def choose(
     shown: str,
     screen: Console,
     *,
+    example: bool = True,
     terminal: Open = terminal_of,
 ) -> tuple[DetectedService, ...] | None:
     """Ask which services to write to `shown`, and for the ports that no file names.
 
-    None means to write nothing.
+    None means to write nothing. `example`: without services it is an example that runs.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     try:
         opened = terminal(screen)
-        return _wanted(services, printable(shown), _Wizard(screen, opened)) if opened else None
+        what = f"{'an' if example else 'a commented'} example to {printable(shown)}"
+        return (
+            _wanted(services, what, printable(shown), _Wizard(screen, opened)) if opened else None
+        )
     except (EOFError, OSError):  # the terminal is closed
         return None
 
 
 def _wanted(
-    services: Sequence[DetectedService], shown: str, wizard: _Wizard
+    services: Sequence[DetectedService], example: str, shown: str, wizard: _Wizard
 ) -> tuple[DetectedService, ...] | None:
     if not services:
-        return () if wizard.confirm(f"write an example to {shown}?") else None
+        return () if wizard.confirm(f"write {example}?") else None
     chosen = wizard.which(services) if services[1:] else services
     taken = {service.port for service in chosen}
     ready = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +29,6 @@ from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.conftest import Zoo
     from tests.e2e.conftest import OnTerminal
@@ -330,3 +331,22 @@ def test_a_broken_configuration_is_shown_with_its_line(project: Project, devport
     assert done.code == exitcodes.NO, done
     assert "2 | prot = 8000" in done.out
     assert "did you mean `port`" in done.out
+
+
+def test_without_a_configuration_it_reads_what_init_reads(
+    port: int, project: Project, devports: Command, zoo: Zoo
+) -> None:
+    entry = {"name": "API", "module": "uvicorn", "args": ["main:app", "--port", str(port)]}
+    kill = {"label": "Stop", "command": f"lsof -ti:{port} | xargs kill -9"}
+    write = Path(project.folder, ".vscode")
+    write.mkdir()
+    (write / "launch.json").write_text(json.dumps({"configurations": [entry]}), encoding="utf-8")
+    (write / "tasks.json").write_text(json.dumps({"tasks": [kill]}), encoding="utf-8")
+    orphan = zoo("daemon", port)
+    done = devports("doctor")
+    assert done.code == exitcodes.NO, done
+    assert done.out.startswith("no `devports.toml` found (`devports init` finds 1 server here); ")
+    assert f"warning: port {port} of `backend` is in use\n" in done.out
+    assert f"(pid {orphan.pids[0]})" in done.out
+    assert "hint: declare `backend`: `devports init`" in done.out
+    assert "warning: `Stop` kills every process that `lsof` lists for a port" in done.out

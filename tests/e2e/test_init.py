@@ -141,12 +141,60 @@ def test_for_a_program(project: Project, devports: Command) -> None:
     assert refused["errors"][0]["code"] == "config-exists"
 
 
-def test_nothing_is_found(project: Project, devports: Command) -> None:
-    done = devports("init", "--yes")
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        pytest.param("", (), id="an empty folder"),
+        pytest.param(".gitignore", (), id="a folder with dot-files only"),
+        pytest.param("notes.txt", ("--example",), id="it is asked for"),
+    ],
+)
+def test_an_example_that_runs(
+    file: str, words: tuple[str, ...], project: Project, devports: Command
+) -> None:
+    if file:
+        Path(project.folder, file).write_text("x", encoding="utf-8")
+    done = devports("init", "--yes", *words)
     assert done.code == exitcodes.OK, done
     assert "found no servers in " in done.err
     assert "wrote devports.toml with an example service" in done.out
     assert devports("validate").code == exitcodes.OK
+
+
+@pytest.mark.parametrize("json", [False, True], ids=["in words", "for a program"])
+def test_a_server_that_is_not_there_is_not_invented(
+    project: Project, devports: Command, *, json: bool
+) -> None:
+    Path(project.folder, "go.mod").write_text("module shop\n", encoding="utf-8")
+    done = devports("init", "--yes", *(["--json"] if json else []))
+    assert done.code == exitcodes.NO, done
+    assert "no known server in this Go project" in done.text
+    assert "no server was found; `devports.toml` was written with a commented example" in done.text
+    assert "scripts of package.json" in done.text
+    assert all(line[:1] in ("", "#") for line in text_of(project).splitlines())
+    if json:
+        answer = done.json()
+        assert answer["errors"][0]["code"] == "no-service"
+        assert (answer["data"]["written"], answer["data"]["next"]) == (True, None)
+
+
+def test_services_without_a_port_are_comments(project: Project, devports: Command) -> None:
+    Path(project.folder, "Procfile").write_text("web: ./serve $PORT\n", encoding="utf-8")
+    done = devports("init", "--yes")
+    assert done.code == exitcodes.NO, done
+    assert "error: `devports.toml` was written without a service: no port was found" in done.err
+    assert "# [services.web]" in text_of(project)
+
+
+def test_with_watched_services_only_the_next_command_starts_nothing(
+    project: Project, devports: Command
+) -> None:
+    text = "services:\n  db:\n    ports: ['5432:5432']\n"
+    Path(project.folder, "compose.yaml").write_text(text, encoding="utf-8")
+    done = devports("init", "--yes")
+    assert done.code == exitcodes.OK, done
+    assert "devports status     show the process that serves `db`" in done.out
+    assert "start it on its port" not in done.out
 
 
 THERE = [
@@ -171,7 +219,7 @@ def test_a_configuration_that_is_there_is_never_overwritten(
 
 def test_a_pyproject_of_others_is_no_configuration(project: Project, devports: Command) -> None:
     Path(project.folder, "pyproject.toml").write_text("[project]\nname = 'x'\n", encoding="utf-8")
-    assert devports("init", "--yes").code == exitcodes.OK
+    assert devports("init", "--yes", "--example").code == exitcodes.OK
 
 
 def test_another_file_may_be_named(project: Project, devports: Command) -> None:
@@ -255,3 +303,12 @@ def test_a_person_in_an_empty_folder(project: Project, on_terminal: OnTerminal) 
     terminal.expect("wrote devports.toml")
     assert terminal.exit_code() == exitcodes.OK
     assert "http.server" in text_of(project)
+
+
+def test_a_person_in_a_folder_without_a_server(project: Project, on_terminal: OnTerminal) -> None:
+    Path(project.folder, "Cargo.toml").write_text("[package]\n", encoding="utf-8")
+    terminal = on_terminal("init")
+    terminal.expect("write a commented example to devports.toml?")
+    terminal.send("\r")
+    terminal.expect("no server was found; `devports.toml` was written with a commented example")
+    assert terminal.exit_code() == exitcodes.NO

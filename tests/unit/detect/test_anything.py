@@ -38,10 +38,24 @@ YAML = st.lists(
     | st.text(max_size=6),
     max_size=12,
 ).map("\n".join)
-TEXT = JSON | LINES | YAML | st.text(max_size=20) | st.just("app = FastAPI()")
+CODE = st.sampled_from(
+    [
+        "app = FastAPI()",
+        "def f():\n    return Flask(__name__)\napp = f()",
+        "import gradio\nx.launch(server_port=99999999)",
+        "import streamlit",
+        'package main\nimport "net/http"\nfunc main() { http.ListenAndServe(":99999", nil) }',
+        'package main\nimport "net/http"\nflag.Int("port", 99999)\nhttp.Serve(x)',
+        "spring-boot-starter-web\nquarkus-maven-plugin",
+        "server: { port: 99999 }",
+    ]
+)
+TEXT = JSON | LINES | YAML | st.text(max_size=20) | CODE
 FOLDER = st.sampled_from(["", "a/", "a b/c/", "{port}/", "-/", "$x/", ".vscode/", "é/"])
 FILE = st.sampled_from(
-    "package.json Procfile compose.yaml launch.json tasks.json main.py manage.py .env x.js".split()
+    "package.json Procfile compose.yaml launch.json tasks.json main.py manage.py .env x.js"
+    " compose.override.yml nx.json project.json go.mod main.go pom.xml build.gradle Gemfile"
+    " config.ru composer.json x.csproj mkdocs.yml angular.json vite.config.ts .env.example".split()
 )
 PATH = st.tuples(FOLDER, FILE).map("".join)
 

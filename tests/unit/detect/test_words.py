@@ -124,6 +124,7 @@ def test_what_a_command_serves(command: str, target: str) -> None:
         pytest.param("a > b", id="a redirection"),
         pytest.param("a $(b)", id="a command that makes a word"),
         pytest.param("a 'b", id="a quote that is not closed"),
+        pytest.param('a "$(b "c; d" "e")" vite', id="quotes within a command within quotes"),
         pytest.param("a &&", id="nothing behind the &&"),
         pytest.param("A=1", id="nothing but a variable"),
         pytest.param("", id="nothing"),

@@ -32,7 +32,7 @@ from devports.core.verdict import (
     OutgoingConnection,
     diagnose,
 )
-from devports.doctor.facts import FreePort, PortFacts, RunFacts
+from devports.doctor.facts import FreePort, PortFacts, RunFacts, UndeclaredPort
 from devports.doctor.setup_rules import examine
 from tests.unit.doctor.samples import (
     BACKEND,
@@ -398,3 +398,29 @@ def test_a_server_beside_airplay_on_every_address_is_told_from_it() -> None:
     looked = facts(flask.replace(beside=(sister,)), find_run=run_of(), platform="darwin")
     problem = only(looked)
     assert (problem.code, problem.severity, problem.fix) == ("port-split", "warning", None)
+
+
+INIT = Process(ProcessKey(1, 1), 0, 0, "root", "init", ("init",))
+SHELL = Process(ProcessKey(9, 1), 1, 1000, "ann", "bash", ("bash",))
+UNDECLARED = [
+    pytest.param(declared(LISTENS, BACKEND, SERVER, INIT), "warning", id="an orphan"),
+    pytest.param(declared(LISTENS, BACKEND, SERVER), "warning", id="no parent that is visible"),
+    pytest.param(declared(LISTENS, BACKEND, SERVER, SHELL), "note", id="started in a shell"),
+    pytest.param(declared(LISTENS, BACKEND), "note", id="an unknown holder"),
+]
+
+
+@pytest.mark.parametrize(("port", "severity"), UNDECLARED)
+def test_without_a_configuration_the_port_of_a_server_that_init_finds(
+    port: PortFacts, severity: str
+) -> None:
+    source = ".vscode/launch.json, line 3: `API`"
+    problem = only(facts(undeclared=(UndeclaredPort(port, source),)))
+    assert (problem.code, problem.severity) == ("port-undeclared", severity)
+    assert (problem.what, problem.evidence) == ("port 8000 of `backend` is in use", (source,))
+    assert [text_of(remedy.command) for remedy in problem.remedies] == ["devports init"]
+
+
+def test_without_a_configuration_a_free_port_is_no_problem() -> None:
+    port = declared(Free(), BACKEND)
+    assert codes(facts(undeclared=(UndeclaredPort(port, "x"),))) == []

@@ -73,6 +73,11 @@ WRONG = [
                  "opens-a-race", "`a`", id="ends itself"),
     pytest.param([{"label": "a", "presentation": {"close": True}}], "close-hangs", "`a`", id="no"),
     pytest.param([{"label": "a", "args": ["it's"]}], "arguments-unquoted", "`a`", id="a quote"),
+    pytest.param([{"label": "a", "command": "lsof -ti:8000 | xargs kill -9"}], "kills-clients",
+                 "`a` kills every process", id="lsof lists the browser too"),
+    pytest.param([{"label": "a", "type": "process", "command": "sh",
+                   "args": ["-c", "kill $(lsof -t -i :8000)"]}], "kills-clients",
+                 "`a`", id="lsof in the arguments"),
 ]  # fmt: skip
 
 
@@ -104,6 +109,11 @@ def test_a_matcher_matters_where_something_waits_for_the_task(
 ) -> None:
     flaws = lint_tasks("t", json.dumps({"tasks": tasks}), waited)
     assert [flaw.severity for flaw in flaws] == [severity]
+
+
+def test_a_task_that_kills_listeners_only_is_not_wrong() -> None:
+    assert found({"label": "a", "command": "lsof -ti tcp:8000 -sTCP:LISTEN | xargs kill"}) == []
+    assert found({"label": "a", "command": "lsof -ti:8000"}) == []
 
 
 PIPED = WATCH | {"command": "npm run dev | tee log"}
