@@ -105,7 +105,11 @@ class HookServer:
         self._token = os.urandom(TOKEN_BYTES).hex()
         self._connections: dict[int, HookConnection] = {}
         self._socket = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0)
-        self._folder, self._lock = private_folder()
+        try:
+            self._folder, self._lock = private_folder()
+        except OSError:
+            self._socket.close()
+            raise
         self._path, self._fifo = (os.path.join(self._folder, name) for name in NAMES)
         self._told, self._part = -1, b""
         self._socket.setblocking(False)

@@ -58,7 +58,7 @@ def test_what_ran_before_in_our_process_is_no_business_of_ours(
     project.zoo("web", "listener", port)
     pid_file = tmp_path / "agent"
     agent = shlex.join([sys.executable, "-c", AGENT])
-    run = shlex.join([*installed(), "run", "web"])
+    run = shlex.join([sys.executable, "-m", "devports", "run", "web"])
     script = f"{agent} & echo $! > {shlex.quote(str(pid_file))}; exec {run}"
     running = devports.under("sh", "-c", script).start()
     served(port)
@@ -114,7 +114,7 @@ def test_too_few_descriptors_are_nobody_elses_doing(
     port: int, project: Project, devports: Command
 ) -> None:
     project.zoo("web", "listener", port)
-    run = shlex.join([*installed(), "run", "web"])
+    run = shlex.join([sys.executable, "-m", "devports", "run", "web"])
     done = devports.under("sh", "-c", f"ulimit -n 12; exec {run}")()
     assert done.code == exitcodes.NOT_EXECUTABLE, done
     assert "cannot start `web`: Too many open files" in done.err
@@ -126,7 +126,7 @@ def test_the_limit_of_open_files_is_named_with_the_command_that_raises_it(
     limit: int, port: int, project: Project, devports: Command
 ) -> None:
     project.zoo("web", "listener", port)
-    run = shlex.join([*installed(), "run", "web"])
+    run = shlex.join([sys.executable, "-m", "devports", "run", "web"])
     done = devports.under("sh", "-c", f"ulimit -n {limit}; exec {run}")()
     assert done.code == exitcodes.NOT_EXECUTABLE, done
     assert "error: cannot run `web`: Too many open files" in done.err
@@ -138,7 +138,7 @@ def test_with_few_open_files_free_says_so_and_what_it_has_signalled(
     limit: int, port: int, zoo: Zoo, devports: Command
 ) -> None:
     holder = zoo("listener", port)
-    free = shlex.join([*installed(), "free", str(port), "--yes"])
+    free = shlex.join([sys.executable, "-m", "devports", "free", str(port), "--yes"])
     done = devports.under("sh", "-c", f"ulimit -n {limit}; exec {free}")()
     if done.code == exitcodes.OK:
         return

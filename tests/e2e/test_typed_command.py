@@ -168,6 +168,8 @@ def test_in_another_folder_the_first_one_is_named_and_kept(
     ready(running)
     folder = os.path.join(str(tmp_path), "elsewhere")
     os.mkdir(folder)
+    with open(os.path.join(folder, "devports.toml"), "w", encoding="ascii") as file:
+        file.write(f"[services.other]\nport = {port + 1}\n")  # another project
     devports.cwd = folder
     done = devports("run", "--port", port, "--yes", "--", *LISTENER)
     assert done.code == exitcodes.HELD, done

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FIRST = 2
 """Cycles until every file that stays has been made."""
 
+BOUNDED = "stops.log"
+"""The log of stops grows by a line for each, up to a bound of its own."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -76,7 +79,9 @@ def opened(run: Running) -> int:
 def level(stage: Stage, descriptors: int) -> Level:
     files = stage.files()
     records = [path for path in files if path.endswith(".json") and path.startswith("h/")]
-    state = [text for path, text in files.items() if path.startswith("h/")]
+    state = [
+        text for path, text in files.items() if path.startswith("h/") and not path.endswith(BOUNDED)
+    ]
     temporary = sum(len(names) + len(folders) for _, folders, names in os.walk(f"{stage.folder}/t"))
     return Level(
         len(stage.left()), descriptors, len(records), temporary, len(state), sum(map(len, state))

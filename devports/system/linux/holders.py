@@ -432,8 +432,7 @@ def _members(folder: str) -> list[int]:
 def _holding(
     sockets: Sequence[Socket], search: Search, groups: Groups, *, complete: bool
 ) -> HolderSearch:
-    found = sorted(search.found.items())
-    holders = [_holder(pid, inodes, marked=complete) for pid, inodes in found]
+    holders = _holders(search, marked=complete)
     unnamed = set(search.missing.values())
     unseen = [socket for socket in sockets if socket.inode in unnamed]
     if search.unreadable or not search.lists_all:
@@ -451,7 +450,23 @@ def _holding(
         for socket in unseen
     )
     gaps = _gaps(search, carrying=bool(carrying)) if hidden else ()
-    return HolderSearch(tuple(h for h in holders if h is not None), hidden, complete, gaps)
+    return HolderSearch(tuple(holders), hidden, complete, gaps)
+
+
+def _holders(search: Search, *, marked: bool) -> list[Holder]:
+    """Return the holders that are left.
+
+    A holder that has exited since its descriptors were read may have passed its socket on: then new
+    processes are searched for it.
+    """
+    holders: list[Holder] = []
+    for _ in range(MOST_SEARCHES):
+        every = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
+        holders = [holder for holder in every if holder is not None]
+        held = {inode for holder in holders for inode in holder.inodes}
+        if held.issuperset(*search.found.values()) or not search.search(processes.pids()):
+            break
+    return holders
 
 
 def _gaps(search: Search, *, carrying: bool) -> tuple[VisibilityGap, ...]:

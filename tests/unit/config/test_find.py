@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devports.config.load import find
+from devports.config.load import find, find_below, line_of_service
 from tests.harness.capabilities import NEEDS_UIDS
 
 if TYPE_CHECKING:
@@ -84,3 +84,20 @@ def test_our_own_file_comes_before_a_pyproject(project: Path):
     write(project / "pyproject.toml", "[tool.devports.services.web]\nport = 1")
     own = write(project / "devports.toml")
     assert find(str(project)) == str(own)
+
+
+def test_files_below_are_found_near_ones_first_but_not_in_another_repository(project: Path):
+    for folder in ("src/deep", "web", "vendored/app"):
+        (project / folder).mkdir(parents=True, exist_ok=True)
+        write(project / folder / "devports.toml")
+    (project / "vendored" / ".git").mkdir()
+    assert find_below(str(project)) == ("web/devports.toml", "src/deep/devports.toml")
+
+
+def test_the_line_of_a_service_is_found_in_either_file(project: Path):
+    own = write(project / "devports.toml", f"# a comment\n{WEB}")
+    shared = write(project / "pyproject.toml", WEB.replace("[", "[tool.devports."))
+    assert line_of_service(str(own), "web") == 2
+    assert line_of_service(str(shared), "web") == 1
+    assert line_of_service(str(own), "api") == 0
+    assert line_of_service(str(project / "missing.toml"), "web") == 0

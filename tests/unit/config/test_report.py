@@ -8,6 +8,7 @@ from devports import exitcodes
 from devports.config import report
 from devports.config.decode import parse
 from devports.config.report import Place, Problem, dotted, nearest, short, visible
+from devports.core.hint import text_of
 from devports.core.service import Config, Service
 
 
@@ -153,3 +154,12 @@ def test_visible():
     assert visible("a b\t\x9b\ud800é") == "a b    \\x9b\\ud800é"
     assert short("a" * 61) == "a" * 57 + "..."
     assert short("a" * 60) == "a" * 60
+
+
+def test_files_below_are_named_with_the_ways_to_use_them():
+    error = report.no_config("/shop", ("api/devports.toml", "web/devports.toml"))
+    assert error.message.endswith("; there are 2 below")
+    assert error.facts == ("api/devports.toml", "web/devports.toml")
+    assert text_of(error.hints[0]) == "to use one, change to its folder: `cd api`"
+    assert "; there is 1 below" in report.no_config("/shop", ("api/devports.toml",)).message
+    assert "below" not in report.no_config("/shop").message
