@@ -463,8 +463,9 @@ def _holders(search: Search, *, marked: bool) -> list[Holder]:
     for _ in range(MOST_SEARCHES):
         every = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
         holders = [holder for holder in every if holder is not None]
-        held = {inode for holder in holders for inode in holder.inodes}
-        if held.issuperset(*search.found.values()) or not search.search(processes.pids()):
+        left = {inode for holder in holders for inode in holder.inodes}
+        passed_on = any(inodes - left for inodes in search.found.values())
+        if not passed_on or not search.search(processes.pids()):
             break
     return holders
 
