@@ -352,7 +352,8 @@ def test_the_quick_look_names_holders_where_the_complete_one_does(port: int, zoo
         wanted = [*chance.sample(shared, chance.randint(1, 4)), passed_on]
         seen = linux.holding(wanted, thorough=False)
         quick = holders_of(seen)
-        assert set(quick) == {socket.inode for socket in wanted}, "each has a holder"
+        lasting = {socket.inode for socket in wanted} - {passed_on.inode}
+        assert set(quick) >= lasting, "each has a holder, but for one whose holders keep exiting"
         assert all(quick[inode] <= complete.get(inode, quick[inode]) for inode in quick)
         assert (seen.hidden, seen.gaps) == ((), ())
 
