@@ -17,7 +17,7 @@ from devports.core.model import PRIVILEGED
 from devports.core.text import LAST_PORT, quote
 from devports.core.verdict import Free, LingeringConnections, NotLocal, NotPermitted
 from devports.errors import DevportsError
-from devports.records import NOFOLLOW
+from devports.system.files import NOFOLLOW, Place, lock_file, read_regular, replace_whole
 from devports.system.inspect import classify_port, endpoints_of
 from devports.system.project import checkout_of
 
@@ -54,8 +54,7 @@ class AssignedPorts:
             DevportsError: `assignments-unreadable`.
         """
         try:
-            with os.fdopen(os.open(self.path, os.O_RDONLY | NOFOLLOW), "rb") as file:
-                raw = file.read(MAX_BYTES + 1)
+            raw = read_regular(self.path, MAX_BYTES + 1, NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
@@ -152,19 +151,11 @@ class AssignedPorts:
         Raises:
             OSError: the folder cannot be written, or it stays locked.
         """
-        from devports.system.files import lock  # only for what is new
-
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        path = os.path.join(self.folder, "assigned.lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
-        try:
-            lock(descriptor, LOCK_WAIT)
+        with lock_file(os.path.join(self.folder, "assigned.lock"), LOCK_WAIT):
             yield
-        finally:
-            os.close(descriptor)
 
     def _write(self, entries: Mapping[str, Entry]) -> None:
-        """Replace the record. The draft has one name: only the holder of the lock writes it."""
         checkouts = {
             folder: {
                 "project": entry.project,
@@ -174,13 +165,8 @@ class AssignedPorts:
             }
             for folder, entry in sorted(entries.items())
         }
-        draft = f"{self.path}.new"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NOFOLLOW
-        with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
-            json.dump({"version": VERSION, "checkouts": checkouts}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, self.path)
+        text = json.dumps({"version": VERSION, "checkouts": checkouts}, indent=1)
+        replace_whole(Place(self.folder), os.path.basename(self.path), text, created=0o600)
 
     def _unreadable(self, why: str) -> DevportsError:
         aside = f"mv {quote(self.path)} {quote(f'{self.path}.old')}"

@@ -22,7 +22,6 @@ from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
-from devports.system import state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,9 +136,6 @@ class RunRecord(Frozen):
     @property
     def is_ready(self) -> bool:
         return self.state == "serving" and not self.stalled
-
-
-folder = state_folder
 
 
 class RunRecords:
@@ -347,17 +343,12 @@ class RunRecords:
         Raises:
             OSError: the folder cannot be written, the lock file is a link, or it stays locked.
         """
-        from devports.system.files import lock  # for a run
+        from devports.system.files import lock_file  # for a run
 
         os.makedirs(self.path, mode=0o700, exist_ok=True)
         self._keep_private()
-        path = os.path.join(self.path, f"{name}.lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
-        try:
-            lock(descriptor, seconds)
+        with lock_file(os.path.join(self.path, f"{name}.lock"), seconds):
             yield
-        finally:
-            os.close(descriptor)
 
     @contextlib.contextmanager
     def locked_ports(self, ports: Iterable[int]) -> Iterator[None]:

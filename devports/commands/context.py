@@ -114,9 +114,8 @@ class Context:
             return config
         if self._assigned is None:
             from devports.assigned import in_checkout  # only with `port_per`
-            from devports.records import folder
 
-            place = folder(os.environ)
+            place = self.records().path
             self._assigned, new = in_checkout(config, place, self.machine, record=record)
             if new and record and self._assigned.offset:
                 self.screen.progress(f"devports: {ports_text(self._assigned)}")
@@ -196,9 +195,10 @@ class Context:
         self._config, self._assigned = config, None
 
     def records(self) -> RunRecords:
-        from devports.records import RunRecords, folder  # not for `check`
+        from devports.records import RunRecords  # not for `check`
+        from devports.system import state_folder
 
-        return RunRecords(folder(os.environ), self.machine)
+        return RunRecords(state_folder(os.environ), self.machine)
 
     def targets(self, words: Sequence[str]) -> tuple[Target, ...]:
         """Return the targets that these words name; every service if there are none.

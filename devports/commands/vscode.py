@@ -87,12 +87,17 @@ def _editor_folder(context: Context, mode: Mode, *, below: bool) -> EditorFolder
     if own is not None:
         where = os.path.dirname(own)
         context.config()  # with its warnings
-        return _shared(where, _below(where)) if below else editor_folder(context.config())
-    found = _below(cwd)
+        return (
+            _shared(where, _folders_of(find_below(where)))
+            if below
+            else editor_folder(context.config())
+        )
+    files_below = find_below(cwd)
+    found = _folders_of(files_below)
     known = folders_in(_tasks_of(cwd))
     if not (below or known) and found:
         if not (context.screen.interactive and mode == "write"):
-            error = config_report.no_config(cwd, find_below(cwd))
+            error = config_report.no_config(cwd, files_below)
             error.hints = error.hints[::-1]  # the second one is about this command
             raise error
         if not _wants(context.screen, found):
@@ -169,9 +174,8 @@ def _read(root: str, folder: str) -> tuple[Config | None, DevportsError | None]:
         return None, error
 
 
-def _below(root: str) -> tuple[str, ...]:
-    """Return the folders below with a configuration."""
-    return tuple(os.path.dirname(path) for path in find_below(root))
+def _folders_of(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(os.path.dirname, paths))
 
 
 def _tasks_of(root: str) -> str:

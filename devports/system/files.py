@@ -375,6 +375,22 @@ def _take_name(draft: str, path: str) -> None:
         raise
 
 
+@contextlib.contextmanager
+def lock_file(path: str, seconds: float) -> Iterator[None]:
+    """Hold the lock of a file of this user, which is created if it is missing and never removed.
+
+    Raises:
+        BlockingIOError: another process still has it after `seconds`.
+        OSError: it is a link, cannot be opened, or its file system has no locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NOFOLLOW, 0o600)
+    try:
+        lock(descriptor, seconds)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def lock(descriptor: int, seconds: float) -> None:
     """Lock a file as `try_lock` does, waiting at most `seconds` for it.
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from devports.core.value import Frozen
 from devports.errors import raise_limit
-from devports.system.files import read_regular
+from devports.system.files import NOFOLLOW, read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ HIDDEN = (".vscode", ".streamlit")
 """The hidden folders that may say how a server is started."""
 ENVIRONMENT = "pyvenv.cfg"
 """In every virtual environment (PEP 405)."""
-NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Bounds(Frozen):

@@ -15,7 +15,7 @@ from devports.core.model import Endpoint
 from devports.core.service import Config, EditorTasks, Service, changed_ports
 from devports.errors import DevportsError
 from tests.fakes import FakeMachine
-from tests.harness.capabilities import NEEDS_GIT, NEEDS_NOFOLLOW
+from tests.harness.capabilities import NEEDS_FIFO, NEEDS_GIT, NEEDS_NOFOLLOW
 from tests.harness.checkouts import cloned, git, linked, repository
 
 if TYPE_CHECKING:
@@ -215,7 +215,9 @@ def test_the_record_is_private_and_what_is_known_costs_no_lock(shop: Shop):
 def test_what_a_killed_writer_has_begun_is_not_read_and_not_left(shop: Shop):
     one, two = shop.linked("one"), shop.linked("two")
     shop.resolved(one)
-    (shop.state / "assigned.json.new").write_text('{"version": 1, "checkouts": {"/x": ', "utf-8")
+    (shop.state / ".assigned.json.devports-0123456789abcdef").write_text(
+        '{"version": 1, "checkouts": {"/x": ', "utf-8"
+    )
     assert [shop.offset(each) for each in (one, two)] == [1, 2]
     assert sorted(os.listdir(shop.state)) == ["assigned.json", "assigned.lock"]
 
@@ -253,6 +255,17 @@ def test_a_record_that_cannot_be_read_is_an_error_and_stays_as_it_is(shop: Shop,
     assert os.listdir(shop.state) == ["assigned.json"]
     if kind != "a link":
         assert shop.record.read_text(encoding="utf-8") == BROKEN[kind]
+
+
+@NEEDS_FIFO
+def test_a_record_that_is_no_file_is_refused_at_once(shop: Shop):
+    shop.state.mkdir()
+    os.mkfifo(shop.record)
+    with pytest.raises(DevportsError) as raised:
+        shop.resolved(shop.main)
+    assert (raised.value.code, raised.value.exit_code) == ("assignments-unreadable", 2)
+    assert raised.value.message.endswith(": it is not a regular file")
+    assert os.listdir(shop.state) == ["assigned.json"]
 
 
 def test_where_nothing_can_be_written_what_is_assigned_is_enough(shop: Shop):

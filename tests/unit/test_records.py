@@ -21,13 +21,12 @@ from devports.records import (
     RunEnd,
     RunRecord,
     RunRecords,
-    folder,
     log_head,
     run_statuses,
 )
 from devports.run import takeover
 from devports.run.takeover import PortClaimedError, register_run
-from devports.system import native
+from devports.system import native, state_folder
 from tests.fakes import FakeMachine
 from tests.harness.actors import NOBODY
 from tests.harness.capabilities import (
@@ -309,7 +308,7 @@ FOLDERS = [
 
 @pytest.mark.parametrize(("environ", "expected"), FOLDERS)
 def test_where_records_are(environ: dict[str, str], expected: str):
-    assert folder(environ) == expected
+    assert state_folder(environ) == expected
 
 
 def _claim_and_stay(path: str, barrier: Any, results: Any) -> None:
