@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 REPORT_AFTER = 3.0
 """Seconds until it is reported that a server only binds its port, or listens elsewhere."""
+BETWEEN = 0.5
+"""Seconds that a server may be between its bind and its listen, or between two of its ports."""
 REPORT_EVERY = 1.0
 """Seconds between scans for that, which read all processes of the server."""
 UNFIT_FOR = 1.0
@@ -106,6 +108,8 @@ class ServerStart:
         self._beside, self._since = (False, "none"), clock.monotonic()
         self._spared: dict[tuple[int, ...], bool] = {}
         self._below_gone = clock.SteadyCondition(GONE_FOR)
+        self._only_bound = clock.SteadyCondition(BETWEEN)
+        self._moved = clock.SteadyCondition(BETWEEN)
         self._unfit, self._was_unfit = clock.SteadyCondition(UNFIT_FOR), False
         self._next_unfit, self._next_question, self._next_words = (
             Deadline(0),
@@ -385,15 +389,18 @@ class ServerStart:
         if now.owner is not None:
             return
         self._report_exited_child()
+        only_bound = self._only_bound.update(now.bound)
         if elapsed < self._next_words:
             return
         self._next_words = elapsed + REPORT_EVERY
-        if now.bound:
+        if only_bound:
             self._report_bound()
-        elif "elsewhere" not in self._said and (there := self._elsewhere()):
-            self._said.add("elsewhere")
-            ends = self._launch.endpoints
-            self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
+        elif "elsewhere" not in self._said and not now.bound:
+            there = self._elsewhere()
+            if self._moved.update(bool(there)):
+                self._said.add("elsewhere")
+                ends = self._launch.endpoints
+                self._tell(ListeningElsewhere(self._service.name, ends[0], there[0]))
 
     def _refused_elsewhere(self) -> FailedBind | None:
         return refused_elsewhere(self._failed_binds, self._launch.ports)
