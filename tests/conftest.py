@@ -41,6 +41,14 @@ class Zoo(Protocol):
     ) -> Actor: ...
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what devports records for its user away from what it has recorded for the developer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_stranger_is_signalled() -> Iterator[None]:
     with guard.armed():
