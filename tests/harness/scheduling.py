@@ -13,7 +13,7 @@ TOGETHER = ("tests/e2e/test_engines.py", "tests/e2e/test_shapes.py")
 """What their tests share is made once for all of them, in the worker that has them."""
 
 
-class Scheduling(LoadFileScheduling):
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         alone = file.startswith(ONE_BY_ONE) and file not in TOGETHER

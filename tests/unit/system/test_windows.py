@@ -99,11 +99,15 @@ def test_a_bound_socket_is_told_from_a_listener_and_a_client_in_any_language(
 ):
     asked: list[str] = []
 
+    def ask(argv: tuple[str, ...]) -> bytes:
+        asked.append(argv[-1])
+        return WITH_BOUND
+
     def rows() -> list[Row]:
         asked.append("table")
         return [*windows_tools.netstat(LISTED)]
 
-    monkeypatch.setattr(windows, "ask", lambda argv: asked.append(argv[-1]) or WITH_BOUND)
+    monkeypatch.setattr(windows, "ask", ask)
     monkeypatch.setattr(windows, "socket_rows", rows)
     found = [*windows.bound_sockets({8000, 9000})]
     assert [(row.pid, row.socket.local, row.socket.state) for row in found] == [(9, HERE, "BOUND")]
