@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from xdist.remote import Producer
+
     from tests.harness.actors import Actor
     from tests.harness.bystanders import Bystanders
+    from tests.harness.scheduling import Scheduling
     from tests.harness.servers import RealServer
 
 for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
@@ -26,6 +29,16 @@ for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
 # How long an example takes depends on what else this machine does, so it proves nothing.
 settings.register_profile("devports", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("devports")
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Share out the tests more evenly than `--dist loadfile` does, in its place."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.harness.scheduling import Scheduling
+
+    return Scheduling(config, log)
 
 
 class Zoo(Protocol):
@@ -39,6 +52,14 @@ class Zoo(Protocol):
         shell_parent: bool = False,
         cwd: str = "/",
     ) -> Actor: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what devports records for its user away from what it has recorded for the developer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -337,12 +337,16 @@ def _of_linux(machine: Machine) -> Iterator[Source]:
 
     from devports.system.linux import sockets
 
-    bound = SourceLimits(frozenset(("bound",)))
+    unseen = frozenset(("bound",))
+    text = SourceLimits(unseen, facts=frozenset(("uid", "expires")))
     answers = sockets.NO_NETLINK not in machine.table({1}).gaps
     recent = sockets.kernel_shows_bound(platform.release())
     netlink = _only(machine, lambda ports: Table(sockets.dump(ports)))
-    yield Source("netlink", netlink, SourceLimits() if recent else bound, decides=answers)
-    yield Source("/proc/net/tcp", _only(machine, sockets.text_table), bound, decides=not answers)
+    limits = SourceLimits(
+        frozenset() if recent else unseen, facts=frozenset(("uid", "v6only", "expires"))
+    )
+    yield Source("netlink", netlink, limits, decides=answers)
+    yield Source("/proc/net/tcp", _only(machine, sockets.text_table), text, decides=not answers)
     yield Source(TOGETHER, machine)
 
 

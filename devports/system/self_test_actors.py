@@ -57,13 +57,15 @@ def listener(*, v6: bool = False, everywhere: bool = False) -> net.socket:
 
 
 def case(sock: net.socket, state: str, *pids: int) -> Case:
-    """Return what is true of a socket: its state, its two ends, the processes that have it."""
+    """Return what is true of a socket: state, ends, the processes that have it, IPV6_V6ONLY."""
     try:
         remote = sock.getpeername()[:2]
     except OSError:
         remote = None
-    ends = {"local": sock.getsockname()[:2], "remote": remote}
-    return {"state": state, **ends, "pids": pids or (os.getpid(),)}
+    found = {"local": sock.getsockname()[:2], "remote": remote, "pids": pids or (os.getpid(),)}
+    if sock.family == net.AF_INET6 and state == "LISTEN":
+        found["v6only"] = bool(sock.getsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY))
+    return {"state": state, **found}
 
 
 def nothing() -> Case:
@@ -135,7 +137,7 @@ def orphans() -> Case:
         pids = list(map(int, pipe.readline().split()))
     os.waitpid(parent, 0)
     os.close(far)
-    found = case(sock, "LISTEN", *pids)
+    found = case(sock, "LISTEN", *pids) | {"orphaned": True}
     sock.close()
     return found
 

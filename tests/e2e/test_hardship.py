@@ -241,23 +241,6 @@ def _copy(project: Project, port: int) -> str:
     return path
 
 
-def test_a_complaint_about_another_port_stops_no_slow_server(
-    port: int, project: Project, devports: Command
-) -> None:
-    text = "metrics exporter: [Errno 98] Address already in use"
-    code = (
-        f"print({text!r}, flush=True)\nimport select, socket\nselect.select([], [], [], 8)\n"
-        "s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-        f"s.bind(('127.0.0.1', {port})); s.listen(); select.select([], [], [], 60)"
-    )
-    project.service("web", port, [sys.executable, "-c", code])
-    running = devports.start("run", "web")
-    running.says("is ready on", 30)
-    assert "attempt" not in running.err
-    running.send(signal.SIGTERM)
-    running.ends()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_that_a_launcher_left_blocked_still_end_us_and_reach_the_server(
     number: int, port: int, project: Project, devports: Command

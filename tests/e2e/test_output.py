@@ -35,18 +35,18 @@ def words_of(project: Project, name: str) -> list[str]:
         return file.read().split()
 
 
-def events(project: Project) -> list[dict[str, Any]]:
-    with open(os.path.join(project.folder, "events.jsonl"), encoding="ascii") as file:
+def events(project: Project, service: str = "web") -> list[dict[str, Any]]:
+    with open(os.path.join(project.folder, f"{service}.jsonl"), encoding="ascii") as file:
         return [json.loads(line) for line in file if line.endswith("\n")]
 
 
-def kinds(project: Project) -> list[str]:
-    return [event["event"] for event in events(project)]
+def kinds(project: Project, service: str = "web") -> list[str]:
+    return [event["event"] for event in events(project, service)]
 
 
 def decided(project: Project, devports: Command) -> Running:
     """Start the service; return when it is decided what became of it."""
-    running = devports.start("run", "web", "--events", "events.jsonl")
+    running = devports.start("run", "web", "--events", "web.jsonl")
     running.says("starting `web`")
     eventually(lambda: "ready" in kinds(project) or running.ended, 60)
     return running
@@ -58,36 +58,40 @@ def stop(running: Running, port: int) -> None:
     eventually(lambda: not tables.holding_pids(port), what="nobody holds the port")
 
 
-LINES = [
-    pytest.param("HMR: using available port 24679", "auto", id="another socket of it moved"),
-    pytest.param(
-        "Port {port} is already in use, killing old process", "auto", id="it makes room itself"
-    ),
-    pytest.param(
+LINES = {
+    "another socket of it moved": ("HMR: using available port 24679", "auto"),
+    "it makes room itself": ("Port {port} is already in use, killing old process", "auto"),
+    "it makes room itself, beside our reservation": (
         "Port {port} is already in use, killing old process",
         "plain",
-        id="it makes room itself, beside our reservation",
     ),
-    pytest.param("connect EADDRINUSE 10.0.0.5:{port}", "auto", id="a port of another machine"),
-    pytest.param("bind EADDRINUSE 0.0.0.0:{port} (udp)", "auto", id="a port of another protocol"),
-    pytest.param(
-        "if port {port} is already in use, pass --port", "auto", id="a line of its own help"
-    ),
-]
+    "a port of another machine": ("connect EADDRINUSE 10.0.0.5:{port}", "auto"),
+    "a port of another protocol": ("bind EADDRINUSE 0.0.0.0:{port} (udp)", "auto"),
+    "a line of its own help": ("if port {port} is already in use, pass --port", "auto"),
+    "a port that it does not name": ("metrics: [Errno 98] Address already in use", "auto"),
+}
 
 
-@pytest.mark.parametrize(("line", "handoff"), LINES)
 def test_a_line_of_output_stops_no_server_that_binds_later(
-    line: str, handoff: str, port: int, project: Project, devports: Command
+    port: int, project: Project, devports: Command
 ) -> None:
-    text = line.format(port=port)
-    words = ("--text", text, "--after", LATER, "--starts", "starts")
-    project.zoo("web", "noisy_server", port, *words, handoff=handoff)
-    running = decided(project, devports)
-    assert running.said_ready == 1, running.err
-    assert tables.listening_pids(port) == set(map(int, words_of(project, "starts")))
-    assert kinds(project) == ["started", "ready"], "its hook would have told of a failed bind"
-    stop(running, port)
+    """Each line is printed by a server of its own; all of them wait at the same time."""
+    ports = {f"web{number}": port + number for number in range(len(LINES))}
+    for (service, its_port), (line, handoff) in zip(ports.items(), LINES.values(), strict=True):
+        text = line.format(port=its_port)
+        words = ("--text", text, "--after", LATER, "--starts", f"starts of {service}")
+        project.zoo(service, "noisy_server", its_port, *words, handoff=handoff)
+    started = {each: devports.start("run", each, "--events", f"{each}.jsonl") for each in ports}
+    for (service, running), why in zip(started.items(), LINES, strict=True):
+        running.says(f"starting `{service}`")
+        eventually(lambda it=service, run=running: "ready" in kinds(project, it) or run.ended, 60)  # type: ignore[misc]
+        assert running.said_ready == 1, f"{why}\n{running.err}"
+        pids = set(map(int, words_of(project, f"starts of {service}")))
+        assert tables.listening_pids(ports[service]) == pids, why
+        told = kinds(project, service)
+        assert told == ["started", "ready"], f"{why}: its hook would have told of a failed bind"
+    for service, running in started.items():
+        stop(running, ports[service])
 
 
 @pytest.mark.parametrize("refused", ["--lives-on", "--moves"])
@@ -135,8 +139,8 @@ def test_a_silent_server_has_its_time_if_what_it_started_elsewhere_is_on_its_por
     port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
     """`docker run` is silent while its engine's proxy listens for it: nobody is ended for that."""
-    project.service("web", port, ["sleep", "60"], handoff="plain", ready={"timeout": 14})
-    running = devports.start("run", "web", "--yes", "--events", "events.jsonl")
+    project.service("web", port, ["sleep", "60"], handoff="plain", ready={"timeout": 8})
+    running = devports.start("run", "web", "--yes", "--events", "web.jsonl")
     running.says("starting `web`")
     proxy = zoo("called", port, "--as", "docker-proxy", "--stay", "-host-port", port)
     assert running.ends(40) == exitcodes.NOT_READY, running.err

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [NEEDS_FORK, NEEDS_NETLINK_BOUND, NEEDS_STRACE]
 
-AT_ONCE = 7
+AT_ONCE = 10
 """Trials side by side: they mostly wait."""
 
 

@@ -47,6 +47,10 @@ sub bound {
 }
 sub elsewhere { local $socket; bound($_[0]) or die "metrics: $!"; $other = $socket }
 if ($mode eq "late") { print "$more[1]\n"; sleep $more[0]; bound($port, 1) or die $! }
+elsif ($mode eq "told") {
+    select(undef, undef, undef, 0.05) until -e $more[0];
+    bound($port, 1) or die $!;
+}
 elsif ($mode eq "again") { until (bound($port)) { select(undef, undef, undef, 1) } }
 elsif ($mode eq "next") { bound($port) or bound($port + 1) or die $! }
 elsif ($mode eq "waits") { bound($port) or do { print "Port $port is in use\n"; sleep 60 } }
@@ -79,20 +83,20 @@ int main(int, char **words) {
 """
 
 
-def events(project: Project) -> list[dict[str, object]]:
-    path = os.path.join(project.folder, "events.jsonl")
+def events(project: Project, service: str = "web") -> list[dict[str, object]]:
+    path = os.path.join(project.folder, f"{service}.jsonl")
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file if line.endswith("\n")]
 
 
-def kinds(project: Project) -> list[object]:
-    return [event["event"] for event in events(project)]
+def kinds(project: Project, service: str = "web") -> list[object]:
+    return [event["event"] for event in events(project, service)]
 
 
-def starts(project: Project) -> int:
-    return kinds(project).count("started")
+def starts(project: Project, service: str = "web") -> int:
+    return kinds(project, service).count("started")
 
 
 def write(project: Project, name: str, text: str) -> None:
@@ -100,18 +104,35 @@ def write(project: Project, name: str, text: str) -> None:
         file.write(text)
 
 
-def perl(project: Project, *words: object, **settings: object) -> None:
-    """Make the service `web` of the program above."""
+def perl(
+    project: Project, port: int, *words: object, service: str = "web", **settings: object
+) -> None:
+    """Make a service of the program above."""
     write(project, "server.pl", PERL)
-    project.service("web", int(str(words[0])), ["perl", "server.pl", *map(str, words)], **settings)
+    project.service(service, port, ["perl", "server.pl", str(port), *map(str, words)], **settings)
+
+
+def begun(devports: Command, service: str, *options: str) -> Running:
+    running = devports.start("run", service, *options, "--events", f"{service}.jsonl")
+    running.says(f"starting `{service}`")
+    return running
+
+
+def settled(project: Project, running: Running, service: str = "web") -> Running:
+    """Return when it is decided what became of the start."""
+    eventually(lambda: "ready" in kinds(project, service) or running.ended, 90)
+    return running
 
 
 def decided(project: Project, devports: Command, *options: str) -> Running:
     """Start the service; return when it is decided what became of it."""
-    running = devports.start("run", "web", *options, "--events", "events.jsonl")
-    running.says("starting `web`")
-    eventually(lambda: "ready" in kinds(project) or running.ended, 90)
-    return running
+    return settled(project, begun(devports, "web", *options))
+
+
+def stopped(running: Running, port: int) -> None:
+    running.send(signal.SIGTERM)
+    running.ends()
+    eventually(lambda: not tables.listening_pids(port), what="nobody listens on the port")
 
 
 def serves(project: Project, devports: Command, port: int, times: int, *options: str) -> Running:
@@ -119,14 +140,12 @@ def serves(project: Project, devports: Command, port: int, times: int, *options:
     running = decided(project, devports, *options)
     assert running.said_ready == 1, running.err
     assert starts(project) == times, running.err
-    running.send(signal.SIGTERM)
-    running.ends()
-    eventually(lambda: not tables.listening_pids(port), what="nobody listens on the port")
+    stopped(running, port)
     return running
 
 
 def forget(project: Project) -> None:
-    os.unlink(os.path.join(project.folder, "events.jsonl"))
+    os.unlink(os.path.join(project.folder, "web.jsonl"))
 
 
 # -- servers that cannot bind beside our hold
@@ -249,15 +268,14 @@ def test_with_a_handoff_of_none_nothing_is_loaded_into_the_server(
 # -- what was no matter of its port
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["Port {port} is already in use, killing old process", "HMR: using available port 24679"],
-)
-def test_a_line_starts_nothing_again(
-    line: str, port: int, project: Project, devports: Command
-) -> None:
-    perl(project, port, "late", 8, line.format(port=port))
-    serves(project, devports, port, 1)
+def test_a_line_starts_nothing_again(port: int, project: Project, devports: Command) -> None:
+    perl(project, port, "late", 8, f"Port {port} is already in use, killing old process")
+    perl(project, port + 1, "late", 8, "HMR: using available port 24679", service="hmr")
+    running = {service: begun(devports, service) for service in ("web", "hmr")}
+    for at, (service, run) in enumerate(running.items()):
+        assert settled(project, run, service).said_ready == 1, run.err
+        assert starts(project, service) == 1, run.err
+        stopped(run, port + at)
 
 
 def test_a_broken_program_costs_one_double_start(
@@ -342,11 +360,16 @@ def test_where_it_has_gone_is_said_with_what_to_write(
 
 def test_a_slow_import_is_no_broken_one(port: int, project: Project, devports: Command) -> None:
     project.apps()
-    write(project, "slow_app.py", "import time\ntime.sleep(8)\nfrom asgi_app import app\n")
+    waits = "import os, time\nwhile not os.path.exists('go on'): time.sleep(0.05)\n"
+    write(project, "slow_app.py", waits + "from asgi_app import app\n")
     project.service("web", port, UVICORN + " slow_app:app --reload --host {host} --port {port}")
-    running = serves(project, devports, port, 1)
-    assert "is still starting: " in running.err
+    running = begun(devports, "web")
+    running.says("is still starting: ")
+    write(project, "go on", "")
+    assert settled(project, running).said_ready == 1, running.err
+    assert starts(project) == 1, running.err
     assert "has exited" not in running.err
+    stopped(running, port)
 
 
 def test_a_broken_import_is_named_once_its_process_has_ended(
@@ -368,44 +391,44 @@ def test_a_broken_import_is_named_once_its_process_has_ended(
 # -- another process
 
 
-@pytest.mark.parametrize(
-    ("consent", "settings", "code", "times"),
-    [
-        pytest.param("--yes", {}, None, 1, id="it is ended beside the server, if that is agreed"),
-        pytest.param("--no-input", {}, exitcodes.HELD, 1, id="nobody can be asked"),
-        pytest.param(
-            "--yes", {"on_conflict": "fail"}, exitcodes.TAKEN_AGAIN, 1, id="nobody is to be ended"
-        ),
-        pytest.param("--yes", {"on_conflict": "next"}, None, 2, id="the next port is to be taken"),
-    ],
-)
+SLOW_SERVERS: dict[str, tuple[str, dict[str, str], int | None, int]] = {
+    "agreed": ("--yes", {}, None, 1),
+    "unasked": ("--no-input", {}, exitcodes.HELD, 1),
+    "spared": ("--yes", {"on_conflict": "fail"}, exitcodes.TAKEN_AGAIN, 1),
+    "moved": ("--yes", {"on_conflict": "next"}, None, 2),
+}
+"""Services by what is to become of another process on their port: options and settings, the exit
+code or None for one that serves in the end, and how often they start."""
+
+
 def test_who_takes_the_port_of_a_slow_server_and_stays(
-    *,
-    consent: str,
-    settings: dict[str, str],
-    code: int | None,
-    times: int,
-    port: int,
-    zoo: Zoo,
-    project: Project,
-    devports: Command,
+    port: int, zoo: Zoo, project: Project, devports: Command
 ) -> None:
-    """Our hold lets in who sets SO_REUSEADDR, as our own server does, eleven seconds later."""
+    """Our hold lets in who sets SO_REUSEADDR, as our own servers do, which bind when told to."""
+    ports = {service: port + 2 * at for at, service in enumerate(SLOW_SERVERS)}
     write(project, "server.pl", PERL)
-    words = "exec perl server.pl {port} late 11 waiting"
-    project.service("web", port, ["sh", "-c", words], **settings)
-    running = devports.start("run", "web", consent, "--events", "events.jsonl")
-    running.says("starting `web`")
-    stranger = zoo("listener", port)
-    eventually(lambda: "ready" in kinds(project) or running.ended, 60)
-    assert starts(project) == times, running.err
-    if code is None:
-        assert stranger.alive is (settings.get("on_conflict") == "next")
-        running.send(signal.SIGTERM)
-        running.ends()
-    else:
-        assert running.ends() == code, running.err
-        assert stranger.alive
+    for service, (_, settings, _, _) in SLOW_SERVERS.items():
+        words = f"exec perl server.pl {{port}} told 'go, {service}'"
+        project.service(service, ports[service], ["sh", "-c", words], **settings)
+    running = {
+        service: begun(devports, service, consent)
+        for service, (consent, _, _, _) in SLOW_SERVERS.items()
+    }
+    strangers = {service: zoo("listener", its_port) for service, its_port in ports.items()}
+    eventually(lambda: not strangers["agreed"].alive, 30, what="its end beside the server")
+    write(project, "go, agreed", "")
+    eventually(lambda: starts(project, "moved") == 2, 30, what="a start on the next port")
+    write(project, "go, moved", "")
+    for service, (_, _, code, times) in SLOW_SERVERS.items():
+        run, stranger = settled(project, running[service], service), strangers[service]
+        assert starts(project, service) == times, run.err
+        assert stranger.alive is (service != "agreed")
+        if code is None:
+            assert run.said_ready == 1, run.err
+            run.send(signal.SIGTERM)
+            run.ends()
+        else:
+            assert run.ends() == code, run.err
 
 
 def test_who_holds_a_further_port_is_named_before_the_start(

@@ -18,7 +18,7 @@ import pytest
 from devports.core.model import Endpoint, Socket
 from devports.core.verdict import Held, LingeringConnections
 from devports.errors import DevportsError
-from devports.system import psutil_backend
+from devports.system import psutil_backend, subprocesses
 from devports.system.identity import identity
 from devports.system.inspect import inspect_ports
 from devports.system.macos import EPHEMERAL, NO_LSOF, PATIENCE, Darwin, Sources
@@ -273,25 +273,28 @@ def test_a_wait_for_the_server_reads_only_devports_and_what_it_has_started(port:
     assert [str(each.local) for each in found] == [f"127.0.0.1:{port}"]
 
 
-class Slow(Sources):
-    """A netstat that leaves a question, and an lsof that needs more than the usual time."""
+def test_lsof_alone_gets_more_time_and_only_before_a_process_is_signalled(
+    port: int, monkeypatch: pytest.MonkeyPatch
+):
+    given: dict[str, list[float]] = {}
 
-    text: str = ""
-
-    def ask(self, path: str, *words: str, seconds: float = 0.0) -> bytes | None:
-        if "lsof" in path:
+    def slow(argv: tuple[str, ...], seconds: float) -> bytes | None:
+        given.setdefault(os.path.basename(argv[0]), []).append(seconds)
+        if "lsof" in argv[0]:
             return b"" if seconds >= PATIENCE else None
-        return self.text.encode()
+        return listed(port, "x:7").encode()  # which leaves a question for lsof
 
-
-def test_lsof_gets_more_time_before_a_process_is_signalled(port: int):
-    machine = Darwin(Slow(processes=False, text=listed(port, "x:7")))
+    monkeypatch.setattr(subprocesses, "ask", slow)
+    machine = Darwin(Sources(processes=False))
     here = Socket(Endpoint("127.0.0.1", port), None, "LISTEN", 1)
     assert NO_LSOF in machine.table({port}).gaps
     machine.holding((here,), thorough=False)
     assert NO_LSOF in machine.table({port}).gaps
+    assert set(given["lsof"]) == {subprocesses.SECONDS}
     machine.holding((here,), thorough=True)
+    assert given["lsof"][-1] == PATIENCE
     assert NO_LSOF not in machine.table({port}).gaps
+    assert set(given["netstat"]) == {subprocesses.SECONDS}
 
 
 def test_what_only_lsof_shows_is_found_where_a_bind_is_refused(port: int, zoo: Zoo, tool: Tool):

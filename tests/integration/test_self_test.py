@@ -167,6 +167,11 @@ def changed_socket(change: Callable[[Socket], Socket]) -> Breaks:
     return lambda patch: patch.setattr(inet_diag, "_socket", broken)
 
 
+def lost_in_text(**facts: Any) -> Breaks:
+    old = procfs._row
+    return lambda patch: patch.setattr(procfs, "_row", lambda words: old(words).replace(**facts))
+
+
 def reversed_address(patch: pytest.MonkeyPatch) -> None:
     old = inet_diag.address
     patch.setattr(inet_diag, "address", lambda raw: old(raw[::-1]))
@@ -226,10 +231,25 @@ BROKEN = [
         changed_socket(lambda s: s.replace(uid=None if s.uid is None else s.uid + 1)),
         "netlink", "holders", EVERY - {"time-wait"}, id="uid",
     ),
+    pytest.param(
+        changed_socket(lambda s: s.replace(uid=None)),
+        "netlink", "holders", EVERY - {"time-wait"}, id="uid lost",
+    ),
+    pytest.param(
+        changed_socket(lambda s: s.replace(v6only=s.v6only is not None and not s.v6only)),
+        "netlink", "sockets", {"listen6", "any6"}, id="IPV6_V6ONLY",
+    ),
+    pytest.param(
+        changed_socket(lambda s: s.replace(expires=s.expires and s.expires * 1000)),
+        "netlink", "sockets", {"time-wait"}, id="time of TIME_WAIT",
+    ),
     pytest.param(first_holder, "netlink", "holders", {"shared", "twin"}, id="one holder"),
     pytest.param(drifting_key, "netlink", "holders", EVERY - {"time-wait"}, id="identity"),
     pytest.param(wrong_rule, TOGETHER, "binds", {"rule 127.0.0.1", "rule ::1"}, id="rule of binds"),
     pytest.param(reversed_text, "/proc/net/tcp", "sockets", {"listen4"}, id="text of the kernel"),
+    pytest.param(
+        lost_in_text(uid=None), "/proc/net/tcp", "holders", {"listen4"}, id="uid lost in that text"
+    ),
 ]  # fmt: skip
 
 
@@ -255,6 +275,16 @@ def wrong_pid(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def wrong_pid_of_netstat(patch: pytest.MonkeyPatch) -> None:
+    old = macos_tools._named
+
+    def broken(*given: Any) -> tuple[int, str] | None:
+        found = old(*given)
+        return found and (found[0] + 1, found[1])
+
+    patch.setattr(macos_tools, "_named", broken)
+
+
 def without_listen(patch: pytest.MonkeyPatch) -> None:
     words = {word: state for word, state in TCP_STATES.items() if word != "LISTEN"}
     patch.setattr("devports.system.macos_tools.TCP_STATES", words)
@@ -274,6 +304,7 @@ FOREIGN = [
     pytest.param(without_listen, "lsof", "sockets", LISTENING, id="lsof: no word LISTEN"),
     pytest.param(v6_as_v4, "lsof", "sockets", {"any6"}, id="lsof: a wildcard's family"),
     pytest.param(unmapped, "psutil", "sockets", {"listen4"}, id="psutil: addresses"),
+    pytest.param(wrong_pid_of_netstat, "netstat", "holders", {"listen4"}, id="netstat: a pid"),
 ]
 
 
@@ -281,10 +312,20 @@ FOREIGN = [
 @NEEDS_LSOF
 @pytest.mark.parametrize(("breaks", "blamed", "about", "cases"), FOREIGN)
 def test_a_broken_source_of_macos_is_named(
-    monkeypatch: pytest.MonkeyPatch, breaks: Breaks, blamed: str, about: Any, cases: set[str]
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    netstat: Callable[[str], str],
+    breaks: Breaks,
+    blamed: str,
+    about: Any,
+    cases: set[str],
 ):
     breaks(monkeypatch)
-    made = foreign.darwin(processes=blamed == "psutil", lsof=foreign.LSOF * (blamed == "lsof"))
+    made = foreign.darwin(
+        processes=blamed == "psutil",
+        lsof=foreign.LSOF * (blamed == "lsof"),
+        netstat=netstat("26") * (blamed == "netstat"),
+    )
     result = run(foreign.sources(made, blamed, TOGETHER))
     assert [source.name for source in result.failing(about)] == [blamed]
     assert cases - {"bound"} <= told(result)[blamed][about]

@@ -130,13 +130,55 @@ SOME = SourceLimits(names=False)
     [
         pytest.param(HolderSearch(), SourceLimits(), ["pid 7 / no process"], id="none"),
         pytest.param(HIDDEN, SourceLimits(), ["pid 7 / no process; likely pid 7"], id="unproven"),
-        pytest.param(HolderSearch(), SOME, [], id="none, and the source need not name it"),
+        pytest.param(HolderSearch(), SOME, ["pid 7 / no process"], id="none, by any source"),
         pytest.param(HIDDEN, SOME, [], id="unproven, and the source proves nothing"),
         pytest.param(STRANGER, SOME, ["pid 7 / no process; likely pid 8"], id="another process"),
     ],
 )
 def test_the_processes_that_have_it(holding: HolderSearch, limits: SourceLimits, texts: list[str]):
     assert [text for _, text in told(CASE, Seen((LISTENS,), holding), limits)] == texts
+
+
+def test_a_source_that_names_who_opened_it_need_not_name_its_children():
+    left, ended = CASE.replace(orphaned=True), Case("time-wait", "LISTEN", HERE)
+    assert told(left, Seen((LISTENS,)), SOME) == []
+    assert told(ended, Seen((LISTENS.replace(uid=None),)), SOME) == []
+
+
+LISTENS_6 = Socket(Endpoint("::", 8000), None, "LISTEN", 1, 1000, v6only=False)
+BOTH = CASE.replace(local=LISTENS_6.local, v6only=False)
+CLOSED = Socket(HERE, PEER, "TIME_WAIT", expires=59.9)
+WAITS = Case("time-wait", "TIME_WAIT", HERE, PEER)
+EVERY = SourceLimits(facts=frozenset(("uid", "v6only", "expires")))
+SHOWN = [
+    pytest.param(CASE, LISTENS, None, "", id="right"),
+    pytest.param(CASE, LISTENS.replace(uid=None), "uid 1000", "uid None", id="user lost"),
+    pytest.param(BOTH, LISTENS_6, None, "", id="a listener of both families"),
+    pytest.param(
+        BOTH, LISTENS_6.replace(v6only=True), "v6only False", "v6only True", id="of one family"
+    ),
+    pytest.param(
+        BOTH, LISTENS_6.replace(v6only=None), "v6only False", "v6only None", id="option lost"
+    ),
+    pytest.param(WAITS, CLOSED, None, "", id="a closed connection"),
+    pytest.param(WAITS, CLOSED.replace(uid=0), "uid None", "uid 0", id="of a user"),
+    pytest.param(
+        WAITS, CLOSED.replace(expires=None), "expires within 1000 s", "expires None", id="time lost"
+    ),
+    pytest.param(
+        WAITS, CLOSED.replace(expires=59900.0), "expires within 1000 s", "expires 59900.0",
+        id="time in another unit",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "socket", "expected", "shown"), SHOWN)
+def test_a_fact_about_a_socket(case: Case, socket: Socket, expected: str | None, shown: str):
+    found = Seen((socket,)) if not case.pids else seen(socket)
+    texts = [] if expected is None else [f"{expected} / {shown}"]
+    assert [text for _, text in told(case, found, EVERY)] == texts
+    lost = shown.endswith("None")
+    assert [text for _, text in told(case, found)] == ([] if lost else texts)
 
 
 def test_facts_of_another_process_are_not_compared():

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system import psutil_backend
+from devports.errors import DevportsError
+from devports.system import macos, psutil_backend, windows
 from devports.system.identity import NO_PROCESS, Row, identity, plain_form
 from devports.system.psutil_backend import rows_of
 
@@ -101,6 +102,18 @@ def test_an_error_of_psutil_about_a_process_that_changes_is_no_error_of_devports
     assert psutil_backend.listening((me,)) == ()
     assert psutil_backend.uids_of(SimpleNamespace(uids=refused)) == set()
     assert psutil_backend.name_of(me) is None or reads != "name"
+
+
+def test_nor_about_a_process_or_a_table_that_cannot_be_read_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(psutil.Process, "net_connections", refused, raising=False)
+    monkeypatch.setattr(psutil, "net_connections", refused)
+    walk = macos.walk_processes(60)
+    assert (walk.rows, walk.read) == ((), frozenset())
+    assert walk.unread > 0
+    with pytest.raises(DevportsError, match="neither the socket table nor netstat"):
+        windows.socket_rows(netstat=False)
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "_get_ident"), reason="this psutil shifts no start")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, Socket
-from devports.system import bind, windows
+from devports.system import bind, windows, windows_tools
 from devports.system.identity import Row
 from devports.system.psutil_backend import SocketScan
 from devports.system.windows import Windows, distinguish_denied
@@ -79,3 +79,36 @@ def test_the_children_of_an_opener_that_has_exited_are_likely_holders():
     assert found.holders == ()
     assert [process.pid for process in found.hidden[0].likely] == [os.getpid()]
     assert "opener-gone" in {gap.code for gap in found.gaps}
+
+
+LISTED = b"""
+  TCP    127.0.0.1:8000   0.0.0.0:0        ABH\x99REN      7
+  TCP    127.0.0.1:9000   127.0.0.1:8000   HERGESTELLT  8
+"""
+WITH_BOUND = (
+    LISTED
+    + b"""
+  TCP    127.0.0.1:8000   0.0.0.0:0        GEBUNDEN     9
+  TCP    127.0.0.1:9000   0.0.0.0:0        GEBUNDEN     8
+"""
+)
+
+
+def test_a_bound_socket_is_told_from_a_listener_and_a_client_in_any_language(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[str] = []
+
+    def ask(argv: tuple[str, ...]) -> bytes:
+        asked.append(argv[-1])
+        return WITH_BOUND
+
+    def rows() -> list[Row]:
+        asked.append("table")
+        return [*windows_tools.netstat(LISTED)]
+
+    monkeypatch.setattr(windows, "ask", ask)
+    monkeypatch.setattr(windows, "socket_rows", rows)
+    found = [*windows.bound_sockets({8000, 9000})]
+    assert [(row.pid, row.socket.local, row.socket.state) for row in found] == [(9, HERE, "BOUND")]
+    assert asked == ["-anoq", "table"], "what begins to listen in between is in the later list"
