@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.harness import tables
@@ -20,7 +21,7 @@ from tests.harness.project import Project
 from tests.harness.waiting import LONGEST_POLL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MARKER = "/devports-starts"
 LAUNCH = f"import os; from devports.cli import start; os.access({MARKER!r}, 0); start()"
@@ -87,8 +88,8 @@ class Stage:
         self.play("listener", self.port)
         self.play("client", self.port)
 
-    def serve(self) -> None:
-        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), "0.3", self.folder]
+    def serve(self, seconds: float = 0.3) -> None:
+        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), str(seconds), self.folder]
         self.project.service("web", self.port, words, handoff="plain", stop_timeout=1)
 
     def clear(self) -> None:
@@ -127,15 +128,21 @@ class Subject:
     """A command, what it finds, and the files that it may leave: whole, or not at all.
 
     `holder`: who holds the port: nobody, one for all trials, or one for each, which it may stop.
+    `start`: the next start, which clears up what a kill has left; itself if empty.
     """
 
     words: tuple[str, ...]
     prepare: Callable[[Stage], None] = lambda _: None
     holder: str = ""
+    start: tuple[str, ...] = ()
 
     def typed(self, stage: Stage) -> list[str]:
-        values = {"port": str(stage.port), "folder": stage.folder}
-        return [word.format_map(values) for word in self.words]
+        return typed(stage, self.words)
+
+
+def typed(stage: Stage, words: Iterable[str]) -> list[str]:
+    values = {"port": str(stage.port), "folder": stage.folder}
+    return [word.format_map(values) for word in words]
 
 
 def _init(stage: Stage) -> None:
@@ -148,12 +155,21 @@ def _vscode(stage: Stage) -> None:
     stage.put(".vscode/tasks.json", OWN_TASKS)
 
 
+def _up(stage: Stage) -> None:
+    stage.serve(2)  # less than the looks for what must have ended
+    started = stage.command(*typed(stage, UP))
+    assert started.code == 0, started
+
+
+UP = ("up", "--config", "{folder}/p/devports.toml")
 SUBJECTS = {
     "check": Subject(("check", "{port}"), holder="one"),
     "free": Subject(("free", "{port}", "--yes", "--timeout", "1"), holder="each"),
     "run": Subject(("run", "web", "--config", "{folder}/p/devports.toml"), Stage.serve),
     "init": Subject(("init", "--yes", "--config", "{folder}/p/devports.toml"), _init),
     "vscode": Subject(("vscode", "--config", "{folder}/p/devports.toml"), _vscode),
+    "up": Subject(UP, partial(Stage.serve, seconds=1)),
+    "down": Subject(("down", "--config", "{folder}/p/devports.toml"), _up, start=UP),
 }
 """The commands that are tried: a new one is one line."""
 

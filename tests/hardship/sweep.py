@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from devports import exitcodes
 from tests.hardship.calls import disturbed, recorded
-from tests.hardship.stage import SUBJECTS, given_back, staged
+from tests.hardship.stage import SUBJECTS, given_back, staged, typed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -118,6 +118,7 @@ def add(
     where = f"{trial.moment.call} {trial.moment.number}"
     for complaint in complaints:
         tally.failures.append(f"{tally.command}, {trial.how} at {where}: {complaint}")
+        print(tally.failures[-1], file=sys.stderr, flush=True)
 
 
 def first_error(done: Done) -> str:
@@ -141,6 +142,7 @@ class Whole:
         before = stage.files()
         moments, _ = recorded(stage, subject)
         assert moments, "strace has recorded nothing"
+        given_back(stage)
         return cls(moments, before, stage.files())
 
 
@@ -234,10 +236,12 @@ def after_kill(
     if left := given_back(stage) if not subject.holder else "":
         found.append(left)
     if reached and subject.holder != "each":
-        again = stage.command(*subject.typed(stage))
+        again = stage.command(*typed(stage, subject.start or subject.words))
+        given_back(stage)
         if again.code not in KNOWN or "config-exists" in again.text:
             found.append(f"the next one: exit code {again.code}: {again.err[-300:]}")
-        extra = set(named(stage.files())) - set(named(whole.after)) - {"log"}
+        known = {*named(whole.before), *named(whole.after), "log"}
+        extra = set(named(stage.files())) - known
         folders = set(os.listdir(os.path.join(stage.folder, "t")))
         if extra or folders:
             found.append(f"litter: {sorted(extra | folders)}")
