@@ -89,7 +89,8 @@ class Stage:
         self.play("client", self.port)
 
     def serve(self, seconds: float = 0.3) -> None:
-        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), str(seconds), self.folder]
+        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), str(seconds)]
+        words.append(self.folder)
         self.project.service("web", self.port, words, handoff="plain", stop_timeout=1)
 
     def clear(self) -> None:
