@@ -36,7 +36,7 @@ KNOWN = {
 BUGS = ("Traceback", "internal error", "Fatal Python error", "Exception ignored")
 WAKEUP = re.compile(
     r"Exception ignored when trying to write to the signal wakeup fd:\n"
-    r"Traceback.*?\nOSError:[^\n]*",
+    r"Traceback.*?\n\w*Error: [^\n]*",
     re.DOTALL,
 )
 """What CPython's own signal handler prints of an error that a pipe never gives."""

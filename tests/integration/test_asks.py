@@ -19,6 +19,8 @@ from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
+    import resource
+
     from devports.run.hook_server import MAX_CONNECTIONS, MAX_REPORTS, HookServer
     from devports.run.launch import HandoffRunner
 
@@ -68,6 +70,30 @@ def test_the_folder_is_ours_alone_and_goes_with_us(port: int) -> None:
 def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
     assert say(path_of(desk), data.replace(b"{port}", b"%d" % port)) == b""
     assert not desk.questions
+
+
+def test_without_a_descriptor_a_caller_is_refused_and_wakes_nobody(port: int) -> None:
+    asks = HookServer({port}, lambda _: (NO, None))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        with socket.socket(socket.AF_UNIX) as caller, open(os.devnull, "rb") as last:
+            caller.connect(asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2] + "/ask")
+            waiting = woken_by(asks)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, limits[1]))
+            asks.pump(waiting)
+            assert waiting
+            assert not woken_by(asks)
+            with contextlib.suppress(ConnectionResetError):
+                assert not caller.recv(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        asks.close()
+
+
+def woken_by(asks: HookServer) -> list[int]:
+    poll = select.poll()
+    asks.register(poll)
+    return [number for number, _ in poll.poll(0)]
 
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:
