@@ -216,6 +216,8 @@ class RunRecords:
                 others = (r for r in self.every() if r.key != record.key and rival(r))
                 if (first := next(filter(self.is_live, others), None)) is not None:
                     return first
+            with contextlib.suppress(OSError):  # for a run that has exited without reading it
+                os.unlink(f"{path}{STOP_NOTE}")
             mine = record.replace(boot=self._machine.boot(), orphaned=self._orphaned_by(before))
             _write(path, mine)
             return mine

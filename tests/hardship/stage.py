@@ -39,7 +39,7 @@ OWN_TASKS = """{
   "tasks": [{"label": "lint", "command": "true"}]
 }
 """
-LOOKS = 60
+LOOKS = 100
 """How often is looked for what must have ended: a number of looks, whatever the machine runs."""
 
 
@@ -116,12 +116,9 @@ class Stage:
 
 def with_word(text: str) -> list[int]:
     """Return the processes whose words or folder contain a text."""
-    found = []
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:
-            if text.encode() in file.read() and int(name) != os.getpid():
-                found.append(int(name))
-    return found
+    pids = map(int, filter(str.isdecimal, os.listdir("/proc")))
+    others = (pid for pid in pids if pid != os.getpid())
+    return [pid for pid in others if any(text in word for word in words_of(pid))]
 
 
 @dataclass(frozen=True)
@@ -130,12 +127,14 @@ class Subject:
 
     `holder`: who holds the port: nobody, one for all trials, or one for each, which it may stop.
     `start`: the next start, which clears up what a kill has left; itself if empty.
+    `watchdog`: not the run is disturbed but its watchdog, while it cleans up after the run.
     """
 
     words: tuple[str, ...]
     prepare: Callable[[Stage], None] = lambda _: None
     holder: str = ""
     start: tuple[str, ...] = ()
+    watchdog: bool = False
 
     def typed(self, stage: Stage) -> list[str]:
         return typed(stage, self.words)
@@ -162,15 +161,18 @@ def _up(stage: Stage) -> None:
     assert started.code == 0, started
 
 
+FREE = ("free", "{port}", "--yes", "--timeout", "1")
+RUN = ("run", "web", "--config", "{folder}/p/devports.toml")
 UP = ("up", "--config", "{folder}/p/devports.toml")
 SUBJECTS = {
     "check": Subject(("check", "{port}"), holder="one"),
-    "free": Subject(("free", "{port}", "--yes", "--timeout", "1"), holder="each"),
-    "run": Subject(("run", "web", "--config", "{folder}/p/devports.toml"), Stage.serve),
+    "free": Subject(FREE, holder="each"),
+    "run": Subject(RUN, Stage.serve),
     "init": Subject(("init", "--yes", "--config", "{folder}/p/devports.toml"), _init),
     "vscode": Subject(("vscode", "--config", "{folder}/p/devports.toml"), _vscode),
     "up": Subject(UP, partial(Stage.serve, seconds=1)),
     "down": Subject(("down", "--config", "{folder}/p/devports.toml"), _up, start=UP),
+    "watchdog": Subject(RUN, partial(Stage.serve, seconds=60), start=FREE, watchdog=True),
 }
 """The commands that are tried: a new one is one line."""
 
@@ -198,4 +200,12 @@ def given_back(stage: Stage) -> str:
         if not left and tables.bindable(stage.port):
             return ""
         time.sleep(LONGEST_POLL)  # noqa: TID251  # bounded by the number of looks
-    return f"still there: processes {left}, port bindable: {tables.bindable(stage.port)}"
+    named = [f"{pid} ({' '.join(words_of(pid))[-60:]})" for pid in left]
+    return f"still there: {named}, port bindable: {tables.bindable(stage.port)}"
+
+
+def words_of(pid: int) -> list[str]:
+    """Return the words of a process, none if it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().decode(errors="replace").split("\0")
+    return []

@@ -515,6 +515,16 @@ def test_a_word_for_another_run_is_not_believed(records: RunRecords, machine: Fa
     assert records.take_stop_note("web", "/p") == ""
 
 
+def test_a_word_for_a_run_that_never_read_it_is_removed_by_the_next(
+    records: RunRecords, machine: FakeMachine
+):
+    records.claim(record_of(machine, 50))
+    records.write_stop_note(machine.processes[50].key, "web", "/p")
+    machine.end(50)
+    records.claim(record_of(machine, 51))
+    assert [name for name in os.listdir(records.path) if name.endswith(".word")] == []
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{", '{"a": 1}', "1", "[" * 5000])
 def test_a_word_that_cannot_be_read_is_none(text: str, records: RunRecords, machine: FakeMachine):
     me = machine.add(os.getpid()).key

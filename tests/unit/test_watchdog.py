@@ -55,7 +55,7 @@ def test_a_process_with_the_pid_of_an_exited_server_is_left_alone() -> None:
     assert set(slow.fake.processes) == {1, 50, 51, 52}
 
 
-@pytest.mark.parametrize("failures", [1, 3])
+@pytest.mark.parametrize("failures", [1, 3, 15])
 def test_a_search_that_a_limit_prevents_is_repeated(failures: int) -> None:
     from devports.run.watchdog import stop
 

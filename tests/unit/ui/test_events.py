@@ -84,6 +84,7 @@ NEWS: dict[str, tuple[News, ...]] = {
     "killing": (h.KillingServer("web", 5.01),),
     "port-changed": (h.PortChanged("web", 8000, 8001),),
     "unrecorded": (h.RecordFailed("web", "read-only file system"),),
+    "unwatched": (h.WatchdogExited("web"),),
     "ended": (Ended(0, "child", "exited"), Ended(90, "devports", "port-held")),
 }
 
