@@ -22,6 +22,7 @@ from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
+from devports.errors import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -403,6 +404,11 @@ class RunRecords:
         return status.st_mode & 0o7777
 
     def _read(self, path: str) -> RunRecord | None:
+        """Return a record, None if there is none that can be read.
+
+        Raises:
+            OSError: a limit (`errors.LIMITS`): there may be one.
+        """
         try:
             data = json_value(self._text(path))
             if data["version"] != VERSION or data["state"] not in STATES:
@@ -424,7 +430,11 @@ class RunRecords:
                 log=str(data.get("log", "")),
                 ended=_end(data.get("ended")),
             )
-        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        except OSError as error:
+            if error.errno in LIMITS:
+                raise
+            return None
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
 
 

@@ -15,12 +15,11 @@ import pytest
 from devports.core.handoff import LONGEST, LONGEST_FACT, NO, VARIABLE
 from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
+from tests.harness.limits import no_descriptor_left
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
 if hasattr(os, "fork"):
-    import resource
-
     from devports.run.hook_server import MAX_CONNECTIONS, MAX_REPORTS, HookServer
     from devports.run.launch import HandoffRunner
 
@@ -74,20 +73,15 @@ def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
 
 def test_without_a_descriptor_a_caller_is_refused_and_wakes_nobody(port: int) -> None:
     asks = HookServer({port}, lambda _: (NO, None))
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        with socket.socket(socket.AF_UNIX) as caller, open(os.devnull, "rb") as last:
-            caller.connect(asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2] + "/ask")
-            waiting = woken_by(asks)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, limits[1]))
+    with contextlib.closing(asks), socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2] + "/ask")
+        waiting = woken_by(asks)
+        with no_descriptor_left():
             asks.pump(waiting)
-            assert waiting
-            assert not woken_by(asks)
-            with contextlib.suppress(ConnectionResetError):
-                assert not caller.recv(1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        asks.close()
+        assert waiting
+        assert not woken_by(asks)
+        with contextlib.suppress(ConnectionResetError):
+            assert not caller.recv(1)
 
 
 def woken_by(asks: HookServer) -> list[int]:

@@ -32,10 +32,12 @@ from tests.harness.actors import NOBODY
 from tests.harness.capabilities import (
     NEEDS_FIFO,
     NEEDS_FORK,
+    NEEDS_LIMITS,
     NEEDS_NOFOLLOW,
     NEEDS_ROOT,
     NEEDS_UIDS,
 )
+from tests.harness.limits import no_descriptor_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -713,6 +715,15 @@ def test_what_is_no_file_is_no_record(records: RunRecords, machine: FakeMachine)
     os.mkfifo(os.path.join(records.path, f"{known}.word"))
     assert records.every() == (mine,)
     assert records.take_stop_note("web", "/p") == ""
+
+
+@NEEDS_LIMITS
+def test_without_a_descriptor_a_live_run_is_not_taken_for_none(
+    records: RunRecords, machine: FakeMachine
+) -> None:
+    records.claim(record_of(machine, 50))
+    with no_descriptor_left(), pytest.raises(OSError, match="Too many open files"):
+        records.live_run("web", "/p")
 
 
 @NEEDS_UIDS
