@@ -19,6 +19,7 @@ from devports import exitcodes
 from devports.core.model import HolderSearch, ProcessKey
 from devports.core.recovery import MARK
 from devports.core.value import Frozen
+from devports.errors import DevportsError
 from devports.freeing.bindable import sockets_on
 from devports.run.server import session_of
 from devports.run.terminal import prompt_modes, raw_modes
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from devports.core.model import Endpoint
-    from devports.errors import DevportsError
     from devports.run.terminal import Terminal
     from devports.system import Machine, ProcessHandle
 
@@ -237,7 +237,7 @@ def _has_ended(
             if not _signal_found(config, find(config, server), sent, deadline) and search:
                 return True
             search += 1
-        except OSError:  # a limit of the machine
+        except (OSError, DevportsError):  # a limit of the machine, or no handle
             clock.pause(STEP)
         if search == SEARCHES or deadline.passed:
             return False
