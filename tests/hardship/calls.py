@@ -87,7 +87,8 @@ def recorded(stage: Stage, subject: Subject) -> tuple[list[Moment], Done]:
 def traced(stage: Stage, subject: Subject, strace: Sequence[str]) -> Done:
     """Run the command under strace(1); or its watchdog, from the moment when the run is killed."""
     if not subject.watchdog:
-        return stage.command.under(*strace, "--")(*subject.typed(stage), within=60)
+        env = subject.environment(stage)
+        return stage.command.under(*strace, "--")(*subject.typed(stage), env=env, within=60)
     run = stage.command.start(*subject.typed(stage))
     run.says("is ready on")
     twins = [pid for pid in stage.left() if words_of(pid) == words_of(run.pid)]

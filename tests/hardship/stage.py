@@ -108,6 +108,11 @@ class Stage:
                     found[os.path.relpath(path, self.folder)] = file.read()
         return found
 
+    def log(self) -> str:
+        """Return what the last run in the background has written."""
+        logs = (text for path, text in self.files().items() if ".log" in path)
+        return b"".join(logs).decode(errors="replace")
+
     def left(self) -> list[int]:
         """Return the living processes of devports and its servers on this stage."""
         own = {actor.process.pid for actor in self.actors}
@@ -127,6 +132,7 @@ class Subject:
 
     `holder`: who holds the port: nobody, one for all trials, or one for each, which it may stop.
     `start`: the next start, which clears up what a kill has left; itself if empty.
+    `log`: of a run in the background, as `up` starts it.
     `watchdog`: not the run is disturbed but its watchdog, while it cleans up after the run.
     """
 
@@ -134,10 +140,14 @@ class Subject:
     prepare: Callable[[Stage], None] = lambda _: None
     holder: str = ""
     start: tuple[str, ...] = ()
+    log: str = ""
     watchdog: bool = False
 
     def typed(self, stage: Stage) -> list[str]:
         return typed(stage, self.words)
+
+    def environment(self, stage: Stage) -> dict[str, str]:
+        return {"DEVPORTS_LOG": stage.folder + self.log} if self.log else {}
 
 
 def typed(stage: Stage, words: Iterable[str]) -> list[str]:
@@ -168,6 +178,7 @@ SUBJECTS = {
     "check": Subject(("check", "{port}"), holder="one"),
     "free": Subject(FREE, holder="each"),
     "run": Subject(RUN, Stage.serve),
+    "background": Subject(RUN, Stage.serve, log="/h/web.log"),
     "init": Subject(("init", "--yes", "--config", "{folder}/p/devports.toml"), _init),
     "vscode": Subject(("vscode", "--config", "{folder}/p/devports.toml"), _vscode),
     "up": Subject(UP, partial(Stage.serve, seconds=1)),

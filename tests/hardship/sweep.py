@@ -185,7 +185,7 @@ def attempt_on(
 
 def after_error(stage: Stage, subject: Subject, result: Result, whole: Whole) -> list[str]:
     done = result.done
-    text = WAKEUP.sub("", done.text)
+    text = WAKEUP.sub("", done.text + stage.log())
     found = [f"says {bug!r}: {done.err[-600:]}" for bug in BUGS if bug in text]
     if done.code not in KNOWN and not (subject.watchdog and done.code == KILLED):
         found.append(f"exit code {done.code}: {done.err[-300:]}")
