@@ -202,13 +202,12 @@ def remains(stage: Stage, subject: Subject, result: Result) -> str:
     """
     if subject.holder:
         return ""
-    left = given_back(stage)
-    if left and subject.watchdog:
-        stage.command(*typed(stage, subject.start))
-        again = given_back(stage)
-        helpless = result.trial.how == "signal=KILL" or result.trial.how.endswith("+")
-        return again if helpless else left
-    return left
+    if not subject.watchdog:
+        return given_back(stage)
+    helpless = result.trial.how == "signal=KILL" or result.trial.how.endswith("+")
+    left = "" if helpless else given_back(stage)
+    stage.command(*typed(stage, subject.start))
+    return left or given_back(stage)
 
 
 def half_files(stage: Stage, whole: Whole) -> list[str]:
@@ -260,7 +259,7 @@ def after_kill(stage: Stage, subject: Subject, result: Result, whole: Whole) -> 
     found = half_files(stage, whole)
     if left := remains(stage, subject, result):
         found.append(left)
-    if result.reached and subject.holder != "each":
+    if result.reached and subject.holder != "each" and not subject.watchdog:
         again = stage.command(*typed(stage, subject.start or subject.words))
         if left := remains(stage, subject, result):
             found.append(f"after the next one: {left}")
