@@ -261,14 +261,15 @@ class RunRecords:
 
         path = self._file(record.service, record.project)
         end = RunEnd(time(), code, reason, ready)
-        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
-            now = self._read(path)
-            if now is not None and now.key != record.key and self.is_live(now):
-                return
-            left = self._orphaned_by(now)
-            ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
-            _write(path, ended.replace(boot=self._machine.boot()))
-        self._prune()
+        with contextlib.suppress(OSError):
+            with self.locked(os.path.basename(path)):
+                now = self._read(path)
+                if now is not None and now.key != record.key and self.is_live(now):
+                    return
+                left = self._orphaned_by(now)
+                ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
+                _write(path, ended.replace(boot=self._machine.boot()))
+            self._prune()
 
     def _prune(self) -> None:
         """Remove the ends of runs whose folder was removed, and the oldest of too many."""
