@@ -22,6 +22,7 @@ from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
+from devports.errors import LIMITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,6 +217,8 @@ class RunRecords:
                 others = (r for r in self.every() if r.key != record.key and rival(r))
                 if (first := next(filter(self.is_live, others), None)) is not None:
                     return first
+            with contextlib.suppress(OSError):  # for a run that has exited without reading it
+                os.unlink(f"{path}{STOP_NOTE}")
             mine = record.replace(boot=self._machine.boot(), orphaned=self._orphaned_by(before))
             _write(path, mine)
             return mine
@@ -258,14 +261,15 @@ class RunRecords:
 
         path = self._file(record.service, record.project)
         end = RunEnd(time(), code, reason, ready)
-        with contextlib.suppress(OSError), self.locked(os.path.basename(path)):
-            now = self._read(path)
-            if now is not None and now.key != record.key and self.is_live(now):
-                return
-            left = self._orphaned_by(now)
-            ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
-            _write(path, ended.replace(boot=self._machine.boot()))
-        self._prune()
+        with contextlib.suppress(OSError):
+            with self.locked(os.path.basename(path)):
+                now = self._read(path)
+                if now is not None and now.key != record.key and self.is_live(now):
+                    return
+                left = self._orphaned_by(now)
+                ended = record.replace(state="stopping", server=None, orphaned=left, ended=end)
+                _write(path, ended.replace(boot=self._machine.boot()))
+            self._prune()
 
     def _prune(self) -> None:
         """Remove the ends of runs whose folder was removed, and the oldest of too many."""
@@ -401,6 +405,11 @@ class RunRecords:
         return status.st_mode & 0o7777
 
     def _read(self, path: str) -> RunRecord | None:
+        """Return a record, None if there is none that can be read.
+
+        Raises:
+            OSError: a limit (`errors.LIMITS`): there may be one.
+        """
         try:
             data = json_value(self._text(path))
             if data["version"] != VERSION or data["state"] not in STATES:
@@ -422,7 +431,11 @@ class RunRecords:
                 log=str(data.get("log", "")),
                 ended=_end(data.get("ended")),
             )
-        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        except OSError as error:
+            if error.errno in LIMITS:
+                raise
+            return None
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None
 
 

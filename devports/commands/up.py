@@ -251,7 +251,7 @@ class Start:
         name = f"up-{os.path.basename(log)}"
         try:
             self._lock.enter_context(self._records.locked(name, OTHER_UP))
-        except OSError as error:
+        except BlockingIOError as error:
             raise DevportsError(
                 "up-in-progress",
                 f"another `devports up` is starting `{self.service.name}`",

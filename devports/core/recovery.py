@@ -38,7 +38,8 @@ if TYPE_CHECKING:
         "ServerStarted | ServerReady | BoundNotListening | ListeningElsewhere | Released"
         " | PortLost | BindRefused | HandoffFailed | EndedAlike | StoppingServer | KillingServer"
         " | DetachedProcess | PortChanged | WaitingForPreviousRun | RecordFailed"
-        " | WaitingForDependency | Stalled | Queued | Accepting | Joined | Redirected"
+        " | WatchdogExited | WaitingForDependency | Stalled | Queued | Accepting | Joined"
+        " | Redirected"
     )
     Tell: TypeAlias = Callable[[RunEvent], None]
 
@@ -431,6 +432,12 @@ class RecordFailed(Frozen):
 
     service: str
     why: str
+
+
+class WatchdogExited(Frozen):
+    """The watchdog process has exited: after a SIGKILL of devports the server keeps running."""
+
+    service: str
 
 
 class WaitingForDependency(Frozen):

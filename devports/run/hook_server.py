@@ -30,6 +30,7 @@ from devports.core.handoff import (
     python_path,
     variable,
 )
+from devports.errors import LIMITS
 from devports.system import clock
 from devports.system.files import Place, claimed, read_regular, replace_whole
 
@@ -147,7 +148,8 @@ class HookServer:
         return {**env, **own}
 
     def register(self, poll: select.poll) -> None:
-        poll.register(self._socket, select.POLLIN)
+        if self._socket.fileno() >= 0:
+            poll.register(self._socket, select.POLLIN)
         if not self.quiet:
             poll.register(self._told, select.POLLIN)
         for descriptor in self._connections:
@@ -189,9 +191,12 @@ class HookServer:
         self.failed_binds.clear()
 
     def _accept(self) -> None:
+        """Accept a connection; at a limit refuse all, since poll would report them without end."""
         try:
             descriptor, _ = self._socket._accept()  # type: ignore[attr-defined]  # noqa: SLF001  # `_socket`'s
-        except OSError:
+        except OSError as error:
+            if error.errno in LIMITS:
+                self._socket.close()
             return
         sock = net.socket(net.AF_UNIX, net.SOCK_STREAM, 0, descriptor)
         sock.setblocking(False)

@@ -31,6 +31,7 @@ from devports.core.recovery import (
     StopServer,
     TakePort,
     Taking,
+    WatchdogExited,
     begin,
     end_reason,
     is_lost,
@@ -340,6 +341,8 @@ class Session:
 
     def _check_serving(self, watcher: ServingWatcher) -> None:
         """Check the ready server if it is due; record and report a change."""
+        if self.guard.has_exited():
+            self.tell(WatchdogExited(self.service.name))
         news = watcher.check()
         if news is not None:
             self._mark("serving", stalled=watcher.stalled)

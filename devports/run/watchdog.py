@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import termios
 from errno import EAGAIN
@@ -18,6 +19,7 @@ from devports import exitcodes
 from devports.core.model import HolderSearch, ProcessKey
 from devports.core.recovery import MARK
 from devports.core.value import Frozen
+from devports.errors import DevportsError
 from devports.freeing.bindable import sockets_on
 from devports.run.server import session_of
 from devports.run.terminal import prompt_modes, raw_modes
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from devports.core.model import Endpoint
-    from devports.errors import DevportsError
     from devports.run.terminal import Terminal
     from devports.system import Machine, ProcessHandle
 
@@ -68,6 +69,17 @@ class Watchdog:
         """Announce a start: devports may be killed before it can tell which process that is."""
         self._send(STARTING_MESSAGE)
 
+    def has_exited(self) -> bool:
+        """Return whether the watchdog has exited: then its end of the pipe is closed. Once."""
+        if self._pipe < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._pipe, 0)  # POLLERR or POLLHUP
+        if not poll.poll(0):
+            return False
+        self._close()
+        return True
+
     def __enter__(self) -> Self:
         return self
 
@@ -78,12 +90,15 @@ class Watchdog:
         """
         if not isinstance(error, OSError):
             self._send(SHUTDOWN_MESSAGE)
+        self._close()
+
+    def _close(self) -> None:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
 
     def _send(self, news: bytes) -> None:
-        with contextlib.suppress(OSError):  # the watchdog was killed
+        with contextlib.suppress(OSError):  # the watchdog has exited
             os.write(self._pipe, news)
 
 
@@ -214,24 +229,35 @@ def _has_ended(
 
     Processes that it starts after that, to clean up for example, are only killed.
     """
-    deadline = clock.Deadline(seconds)
-    for search in range(SEARCHES):
+    deadline, search = clock.Deadline(seconds), 0
+    while True:
         find = remaining if search else tree  # which is known at once
+        sent = numbers if search <= 1 or signal.SIGKILL in numbers else ()
         try:
-            with contextlib.ExitStack() as stack:
-                pins = _pinned(config, find(config, server), stack)
-                if search and not pins:
-                    return True
-                for number in numbers if search <= 1 or signal.SIGKILL in numbers else ():
-                    for pin in pins:
-                        pin.send(number)
-                while (living := [pin for pin in pins if not pin.exited]) and not deadline.passed:
-                    config.machine.wait_for_exit(living, deadline.left)
-        except OSError:  # a limit of the machine: search again
+            if not _signal_found(config, find(config, server), sent, deadline) and search:
+                return True
+            search += 1
+        except (OSError, DevportsError):  # a limit of the machine, or no handle
             clock.pause(STEP)
-        if deadline.passed:
-            break
-    return False
+        if search == SEARCHES or deadline.passed:
+            return False
+
+
+def _signal_found(
+    config: WatchdogConfig,
+    keys: Iterable[ProcessKey],
+    numbers: Iterable[int],
+    deadline: clock.Deadline,
+) -> bool:
+    """Signal processes and wait for their exit; return whether there was one."""
+    with contextlib.ExitStack() as stack:
+        pins = _pinned(config, keys, stack)
+        for number in numbers:
+            for pin in pins:
+                pin.send(number)
+        while (living := [pin for pin in pins if not pin.exited]) and not deadline.passed:
+            config.machine.wait_for_exit(living, deadline.left)
+    return bool(pins)
 
 
 def _pinned(

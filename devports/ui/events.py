@@ -129,6 +129,8 @@ def _event(news: News) -> shape.Event:
             return {"event": "waiting", "for": "predecessor", "pid": pid}
         case recovery.RecordFailed(why=why):
             return {"event": "unrecorded", "why": why}
+        case recovery.WatchdogExited():
+            return {"event": "unwatched"}
         case recovery.WaitingForDependency(dependency=name, endpoint=endpoint):
             at = str(endpoint)
             return {"event": "waiting", "for": "dependency", "dependency": name, "endpoint": at}

@@ -720,6 +720,12 @@ class Unrecorded(TypedDict):
     why: str
 
 
+class Unwatched(TypedDict):
+    """The watchdog process has exited: after a SIGKILL of devports the server keeps running."""
+
+    event: Literal["unwatched"]
+
+
 class Started(TypedDict):
     """The server was started. `handoff`: how it gets the port."""
 
@@ -879,9 +885,9 @@ class LastEvent(TypedDict):
 
 Event: TypeAlias = (
     "Waiting | Asked | Signalling | StoppingContainer | Watching | Freed | NotFreed | TakenAgain"
-    " | Declined | Refused | Planned | PortChanged | Unrecorded | Started | HandoffFailed"
-    " | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady | Stalled"
-    " | Queued | Accepting | SharedPort | Redirected | Retry | Lost | Stopping | Killing | Strayed"
-    " | LastEvent"
+    " | Declined | Refused | Planned | PortChanged | Unrecorded | Unwatched | Started"
+    " | HandoffFailed | EndedAlike | BoundOnly | Elsewhere | BindRefused | Released | ServerReady"
+    " | Stalled | Queued | Accepting | SharedPort | Redirected | Retry | Lost | Stopping | Killing"
+    " | Strayed | LastEvent"
 )
 """What a line has besides `time` and `service`; a reader ignores unknown kinds."""

@@ -87,6 +87,9 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.RecordFailed(why=why):
             lost = f"cannot register this run of `{service}` ({printable(why)})"
             return f"{lost}; a second run will not find it"
+        case recovery.WatchdogExited():
+            keeps = f"if devports is killed (SIGKILL), `{service}` keeps running"
+            return f"the watchdog process of `{service}` has exited; {keeps}"
         case recovery.Stalled():
             return _stalled(event)
         case recovery.Queued(endpoint=endpoint, connections=number, seconds=seconds):

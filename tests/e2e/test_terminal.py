@@ -243,6 +243,7 @@ def test_the_guard_is_killed_and_the_run_goes_on(
     running = devports.start("run", "web")
     running.says("is ready on")
     running.guard().send(signal.SIGKILL)
+    running.says("devports: the watchdog process of `web` has exited")
     assert not running.ended
     assert tables.listening_pids(port)
     running.send(signal.SIGTERM)

@@ -2,7 +2,7 @@
 
     python -m tests.hardship errors [COMMAND ...]    each call fails once, and from then on
     python -m tests.hardship kills [COMMAND ...]     SIGKILL at each call
-    python -m tests.hardship soak --cycles 300       start, ready, stop, free
+    python -m tests.hardship soak --cycles 300       start, ready, stop, free, up, down
 
 In a PID namespace of its own (unshare --pid --fork --mount-proc) it takes a fraction of the time on
 a machine with many processes. Ends with 1 if something failed, or if no disturbance was reached.

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.hardship.stage import MARKER
+from tests.hardship.stage import MARKER, words_of
+from tests.harness.command import Done
+from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tests.hardship.stage import Stage, Subject
-    from tests.harness.command import Done
 
 ERRORS = ("ENOSPC", "EMFILE", "ENFILE", "EACCES", "EIO", "ENOMEM", "EAGAIN", "EINTR")
 LASTING = ("ENOSPC", "EMFILE", "ENFILE", "EACCES", "EIO", "ENOMEM")
@@ -65,11 +69,11 @@ class Moment:
 def recorded(stage: Stage, subject: Subject) -> tuple[list[Moment], Done]:
     """Return the calls of the command itself, in order, and how it ended."""
     log = os.path.join(stage.folder, "log")
-    done = stage.command.under("strace", "-qq", "-o", log, "--")(*subject.typed(stage))
+    done = traced(stage, subject, ("strace", "-qq", "-o", log))
     with open(log, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
     counts: Counter[str] = Counter()
-    moments, begun = [], False
+    moments, begun = [], subject.watchdog
     for line in lines:
         begun = begun or MARKER in line
         if match := CALL.match(line):
@@ -78,6 +82,26 @@ def recorded(stage: Stage, subject: Subject) -> tuple[list[Moment], Done]:
                 words = re.sub(r"[\d.]+|0x\w+", "N", line.rpartition(" = ")[0])
                 moments.append(Moment(match[1], counts[match[1]], words))
     return moments, done
+
+
+def traced(stage: Stage, subject: Subject, strace: Sequence[str]) -> Done:
+    """Run the command under strace(1); or its watchdog, from the moment when the run is killed."""
+    if not subject.watchdog:
+        env = subject.environment(stage)
+        return stage.command.under(*strace, "--")(*subject.typed(stage), env=env, within=60)
+    run = stage.command.start(*subject.typed(stage))
+    run.says("is ready on")
+    twins = [pid for pid in stage.left() if words_of(pid) == words_of(run.pid)]
+    (watchdog,) = set(twins) - {run.pid}
+    tracer = subprocess.Popen([*strace, "-p", str(watchdog)], stderr=subprocess.DEVNULL)
+    eventually(lambda: "TracerPid:\t0\n" not in status(watchdog), what="it is traced")
+    run.send(signal.SIGKILL)
+    tracer.wait(60)
+    return Done(tuple(strace), run.ends(), run.out.encode(), run.err.encode(), 0)
+
+
+def status(pid: int) -> str:
+    return Path(f"/proc/{pid}/status").read_text()
 
 
 def different(moments: Iterable[Moment]) -> Iterator[Moment]:
@@ -101,8 +125,8 @@ def disturbed(stage: Stage, subject: Subject, moment: Moment, how: str) -> tuple
     log = os.path.join(stage.folder, "log")
     lasting = "+" if how.endswith("+") else ""
     what = f"inject={moment.call}:{how.removesuffix('+')}:when={moment.number}{lasting}"
-    words = ("strace", "-qq", "-o", log, "-e", f"trace={moment.call}", "-e", what, "--")
-    done = stage.command.under(*words)(*subject.typed(stage), within=60)
+    words = ("strace", "-qq", "-o", log, "-e", f"trace={moment.call}", "-e", what)
+    done = traced(stage, subject, words)
     with open(log, encoding="utf-8", errors="replace") as file:
         protocol = file.read()
     return done, "INJECTED" in protocol or "killed by SIGKILL" in protocol

@@ -1,4 +1,4 @@
-"""Many cycles of a service: start, ready, stop, free. What grows?"""
+"""Many cycles of a service: start, ready, stop or free, up, down. What grows?"""
 
 from __future__ import annotations
 
@@ -57,21 +57,24 @@ def soak(cycles: int) -> tuple[Level, Level, list[str]]:
 
 
 def cycle(stage: Stage, *, by_free: bool) -> tuple[int, list[str]]:
-    """Start the service, stop it by a signal or by `free`; return its descriptors, and faults."""
-    command = stage.command
+    """Start the service in the foreground, stop it by a signal or by `free`; then `up`, `down`.
+
+    Return the descriptors of the run, and faults.
+    """
+    command, named = stage.command, ("web", "--config", stage.project.config)
     command.argv = installed()
-    run = command.start("run", "web", "--config", stage.project.config)
+    run = command.start("run", *named)
     run.says("is ready on")
-    descriptors = opened(run)
+    descriptors, done = opened(run), []
     if by_free:
-        freed = command("free", "web", "--yes", "--config", stage.project.config)
-        failed = [] if freed.code == 0 else [str(freed)]
+        done.append(command("free", *named, "--yes"))
     else:
         run.send(signal.SIGTERM)
-        failed = []
     run.ends()
-    left = given_back(stage)
-    return descriptors, failed + ([left] if left else [])
+    left = [given_back(stage)]
+    done += [command("up", *named), command("down", *named)]
+    left.append(given_back(stage))
+    return descriptors, [*(str(each) for each in done if each.code), *filter(None, left)]
 
 
 def opened(run: Running) -> int:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.harness import tables
@@ -20,7 +21,7 @@ from tests.harness.project import Project
 from tests.harness.waiting import LONGEST_POLL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MARKER = "/devports-starts"
 LAUNCH = f"import os; from devports.cli import start; os.access({MARKER!r}, 0); start()"
@@ -38,7 +39,7 @@ OWN_TASKS = """{
   "tasks": [{"label": "lint", "command": "true"}]
 }
 """
-LOOKS = 60
+LOOKS = 100
 """How often is looked for what must have ended: a number of looks, whatever the machine runs."""
 
 
@@ -87,8 +88,9 @@ class Stage:
         self.play("listener", self.port)
         self.play("client", self.port)
 
-    def serve(self) -> None:
-        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), "0.3", self.folder]
+    def serve(self, seconds: float = 0.3) -> None:
+        words = [sys.executable, "-S", "-E", "-c", SERVER, str(self.port), str(seconds)]
+        words.append(self.folder)
         self.project.service("web", self.port, words, handoff="plain", stop_timeout=1)
 
     def clear(self) -> None:
@@ -106,6 +108,11 @@ class Stage:
                     found[os.path.relpath(path, self.folder)] = file.read()
         return found
 
+    def log(self) -> str:
+        """Return what the last run in the background has written."""
+        logs = (text for path, text in self.files().items() if ".log" in path)
+        return b"".join(logs).decode(errors="replace")
+
     def left(self) -> list[int]:
         """Return the living processes of devports and its servers on this stage."""
         own = {actor.process.pid for actor in self.actors}
@@ -114,12 +121,9 @@ class Stage:
 
 def with_word(text: str) -> list[int]:
     """Return the processes whose words or folder contain a text."""
-    found = []
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:
-            if text.encode() in file.read() and int(name) != os.getpid():
-                found.append(int(name))
-    return found
+    pids = map(int, filter(str.isdecimal, os.listdir("/proc")))
+    others = (pid for pid in pids if pid != os.getpid())
+    return [pid for pid in others if any(text in word for word in words_of(pid))]
 
 
 @dataclass(frozen=True)
@@ -127,15 +131,28 @@ class Subject:
     """A command, what it finds, and the files that it may leave: whole, or not at all.
 
     `holder`: who holds the port: nobody, one for all trials, or one for each, which it may stop.
+    `start`: the next start, which clears up what a kill has left; itself if empty.
+    `log`: of a run in the background, as `up` starts it.
+    `watchdog`: not the run is disturbed but its watchdog, while it cleans up after the run.
     """
 
     words: tuple[str, ...]
     prepare: Callable[[Stage], None] = lambda _: None
     holder: str = ""
+    start: tuple[str, ...] = ()
+    log: str = ""
+    watchdog: bool = False
 
     def typed(self, stage: Stage) -> list[str]:
-        values = {"port": str(stage.port), "folder": stage.folder}
-        return [word.format_map(values) for word in self.words]
+        return typed(stage, self.words)
+
+    def environment(self, stage: Stage) -> dict[str, str]:
+        return {"DEVPORTS_LOG": stage.folder + self.log} if self.log else {}
+
+
+def typed(stage: Stage, words: Iterable[str]) -> list[str]:
+    values = {"port": str(stage.port), "folder": stage.folder}
+    return [word.format_map(values) for word in words]
 
 
 def _init(stage: Stage) -> None:
@@ -148,12 +165,25 @@ def _vscode(stage: Stage) -> None:
     stage.put(".vscode/tasks.json", OWN_TASKS)
 
 
+def _up(stage: Stage) -> None:
+    stage.serve(2)  # less than the looks for what must have ended
+    started = stage.command(*typed(stage, UP))
+    assert started.code == 0, started
+
+
+FREE = ("free", "{port}", "--yes", "--timeout", "1")
+RUN = ("run", "web", "--config", "{folder}/p/devports.toml")
+UP = ("up", "--config", "{folder}/p/devports.toml")
 SUBJECTS = {
     "check": Subject(("check", "{port}"), holder="one"),
-    "free": Subject(("free", "{port}", "--yes", "--timeout", "1"), holder="each"),
-    "run": Subject(("run", "web", "--config", "{folder}/p/devports.toml"), Stage.serve),
+    "free": Subject(FREE, holder="each"),
+    "run": Subject(RUN, Stage.serve),
+    "background": Subject(RUN, Stage.serve, log="/h/web.log"),
     "init": Subject(("init", "--yes", "--config", "{folder}/p/devports.toml"), _init),
     "vscode": Subject(("vscode", "--config", "{folder}/p/devports.toml"), _vscode),
+    "up": Subject(UP, partial(Stage.serve, seconds=1)),
+    "down": Subject(("down", "--config", "{folder}/p/devports.toml"), _up, start=UP),
+    "watchdog": Subject(RUN, partial(Stage.serve, seconds=60), start=FREE, watchdog=True),
 }
 """The commands that are tried: a new one is one line."""
 
@@ -181,4 +211,12 @@ def given_back(stage: Stage) -> str:
         if not left and tables.bindable(stage.port):
             return ""
         time.sleep(LONGEST_POLL)  # noqa: TID251  # bounded by the number of looks
-    return f"still there: processes {left}, port bindable: {tables.bindable(stage.port)}"
+    named = [f"{pid} ({' '.join(words_of(pid))[-60:]})" for pid in left]
+    return f"still there: {named}, port bindable: {tables.bindable(stage.port)}"
+
+
+def words_of(pid: int) -> list[str]:
+    """Return the words of a process, none if it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().decode(errors="replace").split("\0")
+    return []

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from devports import exitcodes
 from tests.hardship.calls import disturbed, recorded
-from tests.hardship.stage import SUBJECTS, given_back, staged
+from tests.hardship.stage import SUBJECTS, given_back, staged, typed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from tests.hardship.stage import Stage, Subject
     from tests.harness.command import Done
 
+    Judge = Callable[[Stage, Subject, "Result", "Whole"], list[str]]
+
 KNOWN = {
     value for name, value in vars(exitcodes).items() if name.isupper() and isinstance(value, int)
 } - {exitcodes.INTERNAL}
+KILLED = exitcodes.of_signal(signal.SIGKILL)
 BUGS = ("Traceback", "internal error", "Fatal Python error", "Exception ignored")
 WAKEUP = re.compile(
     r"Exception ignored when trying to write to the signal wakeup fd:\n"
-    r"Traceback.*?\nOSError:[^\n]*",
+    r"Traceback.*?\n\w*Error: [^\n]*",
     re.DOTALL,
 )
 """What CPython's own signal handler prints of an error that a pipe never gives."""
@@ -74,10 +78,19 @@ class Trial:
     how: str
 
 
+@dataclass(frozen=True)
+class Result:
+    """How a disturbed command ended, and whether it was disturbed at all."""
+
+    trial: Trial
+    done: Done
+    reached: bool
+
+
 def sweep(
     command: str,
     trials: Callable[[Sequence[Moment]], Iterable[Trial]],
-    judge: Callable[[Stage, Subject, Done, bool, Whole], list[str]],
+    judge: Judge,
     jobs: int,
 ) -> list[Tally]:
     """Try `command` on as many stages as `jobs`; return a tally for each kind of disturbance."""
@@ -93,7 +106,7 @@ def sweep(
         for stage in stages:
             free.put(stage)
 
-        def attempt(trial: Trial) -> tuple[Trial, Done | None, bool, list[str]]:
+        def attempt(trial: Trial) -> tuple[Trial, Result | None, list[str]]:
             stage = free.get()
             try:
                 return attempt_on(stage, subject, trial, whole, judge)
@@ -101,23 +114,22 @@ def sweep(
                 free.put(stage)
 
         with ThreadPoolExecutor(jobs) as pool:
-            for trial, done, reached, complaints in pool.map(attempt, trials(whole.moments)):
+            for trial, result, complaints in pool.map(attempt, trials(whole.moments)):
                 tally = tallies.setdefault(trial.how, Tally(command, trial.how))
-                add(tally, trial, done, reached, complaints)
+                add(tally, trial, result, complaints)
     return list(tallies.values())
 
 
-def add(
-    tally: Tally, trial: Trial, done: Done | None, reached: bool, complaints: Iterable[str]
-) -> None:
+def add(tally: Tally, trial: Trial, result: Result | None, complaints: Iterable[str]) -> None:
     tally.trials += 1
-    tally.reached += reached
-    if done is not None and reached:
-        tally.codes[done.code] += 1
-        tally.said[f"{done.code}: {first_error(done)}"] += 1
+    tally.reached += result is None or result.reached
+    if result is not None and result.reached:
+        tally.codes[result.done.code] += 1
+        tally.said[f"{result.done.code}: {first_error(result.done)}"] += 1
     where = f"{trial.moment.call} {trial.moment.number}"
     for complaint in complaints:
         tally.failures.append(f"{tally.command}, {trial.how} at {where}: {complaint}")
+        print(tally.failures[-1], file=sys.stderr, flush=True)
 
 
 def first_error(done: Done) -> str:
@@ -141,6 +153,7 @@ class Whole:
         before = stage.files()
         moments, _ = recorded(stage, subject)
         assert moments, "strace has recorded nothing"
+        given_back(stage)
         return cls(moments, before, stage.files())
 
 
@@ -157,29 +170,44 @@ def attempt_on(
     subject: Subject,
     trial: Trial,
     whole: Whole,
-    judge: Callable[[Stage, Subject, Done, bool, Whole], list[str]],
-) -> tuple[Trial, Done | None, bool, list[str]]:
+    judge: Judge,
+) -> tuple[Trial, Result | None, list[str]]:
     ready(stage, subject)
     try:
-        done, reached = disturbed(stage, subject, trial.moment, trial.how)
+        result = Result(trial, *disturbed(stage, subject, trial.moment, trial.how))
     except subprocess.TimeoutExpired:
-        return trial, None, True, ["it did not end"]
-    return trial, done, reached, judge(stage, subject, done, reached, whole)
+        return trial, None, ["it did not end"]
+    return trial, result, judge(stage, subject, result, whole)
 
 
 # -- what must be true after a trial
 
 
-def after_error(
-    stage: Stage, subject: Subject, done: Done, reached: bool, whole: Whole
-) -> list[str]:
-    text = WAKEUP.sub("", done.text)
+def after_error(stage: Stage, subject: Subject, result: Result, whole: Whole) -> list[str]:
+    done = result.done
+    text = WAKEUP.sub("", done.text + stage.log())
     found = [f"says {bug!r}: {done.err[-600:]}" for bug in BUGS if bug in text]
-    if done.code not in KNOWN:
+    if done.code not in KNOWN and not (subject.watchdog and done.code == KILLED):
         found.append(f"exit code {done.code}: {done.err[-300:]}")
-    if left := given_back(stage) if not subject.holder else "":
+    if left := remains(stage, subject, result):
         found.append(f"{left}; {done.err[-300:]}")
     return found + half_files(stage, whole) + dead_bystanders(stage, subject)
+
+
+def remains(stage: Stage, subject: Subject, result: Result) -> str:
+    """Return what is still there, if nothing may be.
+
+    After a kill of the run nothing ends what a killed watchdog, or one that never gets what it
+    needs, leaves to the next run.
+    """
+    if subject.holder:
+        return ""
+    if not subject.watchdog:
+        return given_back(stage)
+    helpless = result.trial.how == "signal=KILL" or result.trial.how.endswith("+")
+    left = "" if helpless else given_back(stage)
+    stage.command(*typed(stage, subject.start))
+    return left or given_back(stage)
 
 
 def half_files(stage: Stage, whole: Whole) -> list[str]:
@@ -226,18 +254,19 @@ def dead_bystanders(stage: Stage, subject: Subject) -> list[str]:
     return [f"{a.name} was ended" for a in stage.actors if a not in mortal and not a.alive]
 
 
-def after_kill(
-    stage: Stage, subject: Subject, done: Done, reached: bool, whole: Whole
-) -> list[str]:
+def after_kill(stage: Stage, subject: Subject, result: Result, whole: Whole) -> list[str]:
     """After a kill: nothing lives on, and the next run leaves what an undisturbed one leaves."""
     found = half_files(stage, whole)
-    if left := given_back(stage) if not subject.holder else "":
+    if left := remains(stage, subject, result):
         found.append(left)
-    if reached and subject.holder != "each":
-        again = stage.command(*subject.typed(stage))
+    if result.reached and subject.holder != "each" and not subject.watchdog:
+        again = stage.command(*typed(stage, subject.start or subject.words))
+        if left := remains(stage, subject, result):
+            found.append(f"after the next one: {left}")
         if again.code not in KNOWN or "config-exists" in again.text:
             found.append(f"the next one: exit code {again.code}: {again.err[-300:]}")
-        extra = set(named(stage.files())) - set(named(whole.after)) - {"log"}
+        known = {*named(whole.before), *named(whole.after), "log"}
+        extra = set(named(stage.files())) - known
         folders = set(os.listdir(os.path.join(stage.folder, "t")))
         if extra or folders:
             found.append(f"litter: {sorted(extra | folders)}")
@@ -245,5 +274,6 @@ def after_kill(
 
 
 def named(files: Iterable[str]) -> list[str]:
-    """Return paths without what differs: the port, and the checksum of the folder."""
-    return [re.sub(r"\d{4,5}", "PORT", re.sub(r"[0-9a-f]{16}", "SUM", path)) for path in files]
+    """Return paths without what differs: port, checksum of the folder, the log before the last."""
+    paths = (path.removesuffix(".1") for path in files)
+    return [re.sub(r"\d{4,5}", "PORT", re.sub(r"[0-9a-f]{16}", "SUM", path)) for path in paths]

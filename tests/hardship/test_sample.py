@@ -14,8 +14,8 @@ ALONE = ["unshare", "--kill-child", "--pid", "--fork", "--mount-proc"] if HAS_NA
 """A namespace with no other processes, where every search is short."""
 
 
-def hardship(*words: object) -> str:
-    argv = [*ALONE, sys.executable, "-m", "tests.hardship", *map(str, words)]
+def hardship(*words: str) -> str:
+    argv = [*ALONE, sys.executable, "-m", "tests.hardship", *words]
     root = Path(__file__).parents[2]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=root, timeout=300)
     print(done.stdout)
@@ -25,16 +25,22 @@ def hardship(*words: object) -> str:
 
 @NEEDS_STRACE
 @pytest.mark.parametrize(
-    ("what", "size"),
+    "words",
     [
-        pytest.param("errors", 3, id="a call that fails ends in no bug report and no half file"),
-        pytest.param("kills", 3, id="after a kill nothing lives on, and the next run clears up"),
+        pytest.param(
+            "errors check free run init vscode up down --sample 2",
+            id="a call that fails ends in no bug report and no half file",
+        ),
+        pytest.param(
+            "kills run vscode up down watchdog --sample 1",
+            id="after a kill nothing lives on, and the next run clears up",
+        ),
     ],
 )
-def test_disturbed_at_some_system_calls(what: str, size: int) -> None:
-    assert ", 0 failures" in hardship(what, "--sample", size)
+def test_disturbed_at_some_system_calls(words: str) -> None:
+    assert ", 0 failures" in hardship(*words.split())
 
 
 @NEEDS_PROC
 def test_nothing_grows_from_one_start_to_the_next() -> None:
-    assert "0 failures" in hardship("soak", "--cycles", 5)
+    assert "0 failures" in hardship("soak", "--cycles", "3")

@@ -15,6 +15,7 @@ import pytest
 from devports.core.handoff import LONGEST, LONGEST_FACT, NO, VARIABLE
 from devports.core.model import Endpoint
 from tests.harness.capabilities import NEEDS_FORK
+from tests.harness.limits import no_descriptor_left
 from tests.harness.waiting import eventually
 from tests.integration.desk import Desk
 
@@ -68,6 +69,25 @@ def test_the_folder_is_ours_alone_and_goes_with_us(port: int) -> None:
 def test_strangers_are_not_answered(data: bytes, port: int, desk: Desk) -> None:
     assert say(path_of(desk), data.replace(b"{port}", b"%d" % port)) == b""
     assert not desk.questions
+
+
+def test_without_a_descriptor_a_caller_is_refused_and_wakes_nobody(port: int) -> None:
+    asks = HookServer({port}, lambda _: (NO, None))
+    with contextlib.closing(asks), socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(asks.environment({}, os.devnull)[VARIABLE].split(" ", 2)[2] + "/ask")
+        waiting = woken_by(asks)
+        with no_descriptor_left():
+            asks.pump(waiting)
+        assert waiting
+        assert not woken_by(asks)
+        with contextlib.suppress(ConnectionResetError):
+            assert not caller.recv(1)
+
+
+def woken_by(asks: HookServer) -> list[int]:
+    poll = select.poll()
+    asks.register(poll)
+    return [number for number, _ in poll.poll(0)]
 
 
 def test_callers_that_say_nothing_are_bounded_and_keep_nobody_waiting(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import subprocess
@@ -23,9 +22,9 @@ from tests.harness.capabilities import (
     NEEDS_NOFOLLOW,
     NEEDS_UIDS,
 )
+from tests.harness.limits import limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -145,24 +144,14 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_else(tmp_path: Path) -> 
     write(tmp_path, None, "old")
     with opened(str(tmp_path), ".vscode", make=True) as folder:
         assert folder is not None
-        with file_size_limit(1), pytest.raises(DevportsError, match="file too large") as caught:
+        with (
+            limited("RLIMIT_FSIZE", 1),
+            pytest.raises(DevportsError, match="file too large") as caught,
+        ):
             folder.exchange("tasks.json", "old", "new")
     assert caught.value.exit_code == exitcodes.NO
     assert read(tmp_path) == "old"
     assert os.listdir(tmp_path / ".vscode") == ["tasks.json"]
-
-
-@contextlib.contextmanager
-def file_size_limit(most: int) -> Iterator[None]:
-    """Let the kernel refuse what a file would have beyond `most` bytes."""
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 DRAFT = ".launch.json.devports-0123456789abcdef"

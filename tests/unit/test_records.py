@@ -32,10 +32,12 @@ from tests.harness.actors import NOBODY
 from tests.harness.capabilities import (
     NEEDS_FIFO,
     NEEDS_FORK,
+    NEEDS_LIMITS,
     NEEDS_NOFOLLOW,
     NEEDS_ROOT,
     NEEDS_UIDS,
 )
+from tests.harness.limits import no_descriptor_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -515,6 +517,16 @@ def test_a_word_for_another_run_is_not_believed(records: RunRecords, machine: Fa
     assert records.take_stop_note("web", "/p") == ""
 
 
+def test_a_word_for_a_run_that_never_read_it_is_removed_by_the_next(
+    records: RunRecords, machine: FakeMachine
+):
+    records.claim(record_of(machine, 50))
+    records.write_stop_note(machine.processes[50].key, "web", "/p")
+    machine.end(50)
+    records.claim(record_of(machine, 51))
+    assert [name for name in os.listdir(records.path) if name.endswith(".word")] == []
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{", '{"a": 1}', "1", "[" * 5000])
 def test_a_word_that_cannot_be_read_is_none(text: str, records: RunRecords, machine: FakeMachine):
     me = machine.add(os.getpid()).key
@@ -703,6 +715,17 @@ def test_what_is_no_file_is_no_record(records: RunRecords, machine: FakeMachine)
     os.mkfifo(os.path.join(records.path, f"{known}.word"))
     assert records.every() == (mine,)
     assert records.take_stop_note("web", "/p") == ""
+
+
+@NEEDS_LIMITS
+def test_without_a_descriptor_a_live_run_is_not_taken_for_none(
+    records: RunRecords, machine: FakeMachine
+) -> None:
+    mine = records.claim(record_of(machine, 50))
+    with no_descriptor_left():
+        with pytest.raises(OSError, match="Too many open files"):
+            records.live_run("web", "/p")
+        records.finish(mine, 0, "exited")  # no reason to fail
 
 
 @NEEDS_UIDS

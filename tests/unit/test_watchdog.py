@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devports.core.model import Endpoint, ProcessKey
+from devports.errors import DevportsError
 from tests.fakes import FakeMachine, altered
 from tests.harness.capabilities import NEEDS_FORK
 
@@ -55,12 +56,19 @@ def test_a_process_with_the_pid_of_an_exited_server_is_left_alone() -> None:
     assert set(slow.fake.processes) == {1, 50, 51, 52}
 
 
-@pytest.mark.parametrize("failures", [1, 3])
-def test_a_search_that_a_limit_prevents_is_repeated(failures: int) -> None:
+@pytest.mark.parametrize("failures", [1, 3, 15])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(OSError(24, "Too many open files"), id="a limit"),
+        pytest.param(DevportsError("no-pin", "Input/output error"), id="no handle"),
+    ],
+)
+def test_a_search_that_fails_is_repeated(error: Exception, failures: int) -> None:
     from devports.run.watchdog import stop
 
     slow = Slow()
-    whole, left = slow.descendants, [OSError(24, "Too many open files")] * failures
+    whole, left = slow.descendants, [error] * failures
 
     def descendants(pid: int) -> list[int]:
         if left:

@@ -21,6 +21,7 @@ from devports.errors import DevportsError
 from devports.ui import events
 from devports.ui.run_progress import event_line
 from tests.harness.capabilities import NEEDS_FIFO, NEEDS_LIMITS
+from tests.harness.limits import limited
 from tests.tools import schemas
 from tests.unit.ui import samples as s
 
@@ -84,6 +85,7 @@ NEWS: dict[str, tuple[News, ...]] = {
     "killing": (h.KillingServer("web", 5.01),),
     "port-changed": (h.PortChanged("web", 8000, 8001),),
     "unrecorded": (h.RecordFailed("web", "read-only file system"),),
+    "unwatched": (h.WatchdogExited("web"),),
     "ended": (Ended(0, "child", "exited"), Ended(90, "devports", "port-held")),
 }
 
@@ -132,15 +134,11 @@ def test_foreign_names_are_text(tmp_path: Path) -> None:
 
 @NEEDS_LIMITS
 def test_what_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
-    import resource
-
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        events.EventLog(str(tmp_path / "full"), "web").write(NEWS["ended"][0])
+        with limited("RLIMIT_FSIZE", 0):
+            events.EventLog(str(tmp_path / "full"), "web").write(NEWS["ended"][0])
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
     assert (tmp_path / "full").read_bytes() == b""
 

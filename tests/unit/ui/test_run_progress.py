@@ -30,6 +30,7 @@ from devports.core.recovery import (
     StoppingServer,
     WaitingForDependency,
     WaitingForPreviousRun,
+    WatchdogExited,
 )
 from devports.core.service import Ready, Service
 from devports.ui.messages import error_block
@@ -98,6 +99,7 @@ FAMILY.says(
         "another port, loudly": PortChanged("web", 8000, 8002),
         "a restart": WaitingForPreviousRun("web", 7),
         "nothing can be written": RecordFailed("web", "Read-only file system"),
+        "its watchdog was killed": WatchdogExited("web"),
         "a dependency is down": WaitingForDependency("web", "db", Endpoint("127.0.0.1", 5432), 60),
         "a dependency to be started": WaitingForDependency("web", "api", HERE, 60, startable=True),
     },
