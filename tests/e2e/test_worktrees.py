@@ -286,6 +286,7 @@ def test_a_record_that_cannot_be_read_starts_nothing(shop: Shop):
         done = shop.main(*words)
         assert done.code == exitcodes.USAGE, done
         assert f"mv {folder}/assigned.json {folder}/assigned.json.old" in done.err
+    assert shop.main("down").out == "nothing is running\n"
     assert os.listdir(folder) == ["assigned.json"]
     assert "assignments-unreadable" in [p["code"] for p in data_of_doctor(shop.main)]
 
@@ -295,6 +296,7 @@ def test_a_released_checkout_gets_the_smallest_offset_again(shop: Shop):
     assert [numbers(each("env", "--json"))[0] for each in (one, two)] == [1, 2]
     assert data(two("ports", "--release", one.cwd, "--json"))["released"] == one.cwd
     assert data(two("ports", "--release", one.cwd, "--json"))["released"] is None
+    assert data(two("ports", "--release", "nowhere", "--json"))["released"] is None
     assert data(two("ports", "--release", "--json"))["offset"] is None
     assert numbers(two("env", "--json"))[0] == 1
     lines = two("ports").out.splitlines()
