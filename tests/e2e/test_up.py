@@ -219,14 +219,19 @@ def test_what_up_has_started_outlives_its_sigkill(
 
 
 def test_a_killed_run_gives_its_port_back_and_is_started_again(
-    devports: Command, project: Project, port: int
+    devports: Command, project: Project, port: int, tmp_path: Path
 ) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    devports.env["TMPDIR"] = str(private)
     project.zoo("web", "listener", port)
     first = services(devports)["web"]
+    assert os.listdir(private)
     own = [p for p in psutil.process_iter() if p.pid in (first["run"], first["pid"])]
     guard.know(first["run"], own[0].create_time())
     Identity.of(first["run"]).send(signal.SIGKILL)
     eventually(lambda: tables.bindable(port), what="its watchdog stops the server")
+    eventually(lambda: not os.listdir(private), what="its folder for hooks is removed")
     second = services(devports)["web"]
     assert (second["state"], second["started"]) == ("ready", True)
 
