@@ -262,7 +262,7 @@ def test_a_run_of_a_service_that_is_up_names_its_log_and_may_take_over(
     refused = devports("run", "web")
     assert refused.code == exitcodes.ALREADY_RUNNING
     assert f"log: {log}" in refused.err
-    assert "`devports logs web -f`" in refused.err
+    assert "run `devports logs web`\n" in refused.err  # which ends, for a script that follows hints
     run = devports.start("run", "web", "--take-over")
     run.says("is ready on")
     with open(log, encoding="utf-8") as file:
