@@ -142,6 +142,7 @@ class UpResult(Frozen):
     Attributes:
         started: whether this command has started it.
         run: its live run, if it has one.
+        log: of that run, or of one that this command has started and that has ended.
         pid: of its server; None if unknown.
         seconds: from its start, or from the first look at it, until it was ready.
     """
@@ -150,6 +151,7 @@ class UpResult(Frozen):
     state: UpState
     started: bool
     run: RunRecord | None
+    log: str
     pid: int | None
     seconds: float
     error: DevportsError | None = None
@@ -167,7 +169,6 @@ class UpResult(Frozen):
         return str(self.run.spec if self.run else self.service.spec)
 
     def document(self) -> UpService:
-        log = self.run.log if self.run else ""
         return {
             "service": self.service.name,
             "state": self.state,
@@ -177,9 +178,9 @@ class UpResult(Frozen):
             "base": self.service.declared,
             "pid": self.pid,
             "run": self.run.key.pid if self.run else None,
-            "background": bool(log),
+            "background": bool(self.log),
             "seconds": round(self.seconds, 3),
-            "log": log or None,
+            "log": self.log or None,
             "error": self.error.code if self.error else None,
         }
 
@@ -276,8 +277,10 @@ class Start:
         with contextlib.suppress(OSError):
             if process and os.stat(self._config.path).st_mtime > process.started + 1:
                 name = self.service.name
-                note = f"`{name}` was started with an older configuration; "
-                again = hint(note, own_command("down", name), " and ", own_command("up", name))
+                note = (
+                    f"`{name}` was started with an older configuration; to apply the new one, run "
+                )
+                again = hint(note, own_command("down", name), ", then ", own_command("up", name))
                 self._context.print_labelled("note", again)
 
     # -- until it is ready
@@ -430,12 +433,18 @@ class Start:
         self._lock.close()
 
     def result(self) -> UpResult:
-        run = self._run()
-        own = self._detached is not None
-        pid = run.server.pid if run and run.server else self._server
-        state = self.state or "stopped"
+        run, own = self._run(), self._detached is not None
+        last = self._records.last(self.service.name, self._config.root) if own else run
         return UpResult(
-            self.service, state, own, run, pid, self._seconds, self._error, self._remedies
+            self.service,
+            self.state or "stopped",
+            own,
+            run,
+            last.log if last else "",
+            run.server.pid if run and run.server else self._server,
+            self._seconds,
+            self._error,
+            self._remedies,
         )
 
 

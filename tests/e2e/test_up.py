@@ -117,6 +117,8 @@ def test_a_server_that_exits_fails_what_needs_it_and_the_next_up_goes_on_from_th
         "not-started",
         "ready",
     ]
+    with open(services(devports, "api")["api"]["log"], encoding="utf-8") as file:
+        assert file.read() == devports("logs", "api").out
     assert "no database\n" in devports("logs", "api").out
     (docs,) = tables.listening_pids(port + 2)
     project.zoo("api", "listener", port)
