@@ -277,11 +277,9 @@ class Start:
         with contextlib.suppress(OSError):
             if process and os.stat(self._config.path).st_mtime > process.started + 1:
                 name = self.service.name
-                note = (
-                    f"`{name}` was started with an older configuration; to apply the new one, run "
-                )
-                again = hint(note, own_command("down", name), ", then ", own_command("up", name))
-                self._context.print_labelled("note", again)
+                note = f"`{name}` was started with an older configuration; to apply the new one, "
+                again = (own_command("down", name), ", then ", own_command("up", name))
+                self._context.print_labelled("note", hint(note, "run ", *again))
 
     # -- until it is ready
 
