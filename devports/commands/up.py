@@ -368,8 +368,6 @@ class Start:
     def _become_ready(self) -> None:
         self.state, self._seconds = "ready", clock.monotonic() - self._begun
 
-    # -- failures
-
     def stop(self) -> RunRecord | None:
         """Stop its run, if this command has started it; return the run."""
         self.state = "stopped"
@@ -381,6 +379,8 @@ class Start:
             return run
         self._detached.process.terminate()  # it has not claimed its service yet
         return None
+
+    # -- failures
 
     def _fail(self, error: DevportsError) -> None:
         self.state, self._error = "failed", error
