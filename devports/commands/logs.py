@@ -60,9 +60,12 @@ def open_log(config: Config, records: RunRecords, name: str) -> BinaryIO:
         why = "it has not been started by `devports up`" if run is None else f"`{path}` is missing"
     except OSError as error:
         why = f"cannot read `{path}`: {error.strerror}"
-    no = exitcodes.NO
     raise DevportsError(
-        "no-log", f"`{name}` has no log: {why}", hints=hints, service=name, exit_code=no
+        "no-log",
+        f"`{name}` has no log: {why}",
+        hints=hints,
+        service=name,
+        exit_code=exitcodes.NO,
     )
 
 
