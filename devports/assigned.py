@@ -181,13 +181,14 @@ class AssignedPorts:
     def _not_assigned(self, error: OSError) -> DevportsError:
         from devports.core.hint import hint, own_command
 
-        why = error.strerror or type(error).__name__
-        busy = isinstance(error, BlockingIOError)
-        fact = f"is still locked after {LOCK_WAIT:g} s" if busy else f"cannot be written: {why}"
-        again = hint("run ", own_command("ports"), " here once, where that folder can be written")
+        why = f"cannot be written: {error.strerror or type(error).__name__}"
+        where = " here once, where that folder can be written"
+        if isinstance(error, BlockingIOError):
+            why, where = f"is still locked after {LOCK_WAIT:g} s", " again"
+        again = hint("run ", own_command("ports"), where)
         return DevportsError(
             "not-assigned",
-            f"this worktree has no ports yet, and `{self.folder}` {fact}",
+            f"this worktree has no ports yet, and `{self.folder}` {why}",
             hints=(again,),
         )
 

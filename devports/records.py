@@ -152,10 +152,7 @@ class RunRecords:
         return tuple(record for record in self._all() if record.boot == boot)
 
     def _all(self) -> Iterator[RunRecord]:
-        try:
-            names = sorted(name for name in os.listdir(self.path) if name.endswith(".json"))
-        except OSError:
-            return
+        names = (name for name in _names(self.path) if name.endswith(".json"))
         found = (self._read(os.path.join(self.path, name)) for name in names)
         yield from (record for record in found if record is not None)
 
@@ -286,8 +283,8 @@ class RunRecords:
         The name of a log has a checksum of its folder, so a line that was misread removes nothing.
         """
         folder = os.path.join(self.path, LOGS)
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder):
+        for name in _names(folder):
+            with contextlib.suppress(OSError):
                 path = os.path.join(folder, name)
                 project = _project_of(path)
                 known = f"-{checksum(os.fsencode(project))}.log" in name
@@ -450,9 +447,23 @@ def log_head(service: str, project: str) -> bytes:
 
 
 def _project_of(log: str) -> str:
-    """Return the folder that the first line of a log names."""
-    with open(log, "rb") as file:
-        return os.fsdecode(file.readline(MAX_RECORD).partition(b"` in ")[2].removesuffix(b"\n"))
+    """Return the folder that the first line of a log names.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    from devports.system.files import read_regular
+
+    first = read_regular(log, MAX_RECORD, NOFOLLOW).partition(b"\n")[0]
+    return os.fsdecode(first.partition(b"` in ")[2])
+
+
+def _names(folder: str) -> list[str]:
+    """Return the sorted names in a folder; none if it cannot be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def this_command() -> str:

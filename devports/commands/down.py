@@ -19,7 +19,6 @@ from devports.ui.text import elapsed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Literal
 
     from devports.commands.context import Context
     from devports.records import RunRecord
@@ -40,13 +39,11 @@ class DownResult(Frozen):
         return self.run is not None and not self.left and self.error is None
 
     def document(self) -> DownService:
-        left: Literal["terminal"] | None = "terminal" if self.left else None
-        seconds = round(self.seconds, 3)
         return {
             "service": self.service,
             "stopped": self.stopped,
-            "left": left,
-            "seconds": seconds,
+            "left": "terminal" if self.left else None,
+            "seconds": round(self.seconds, 3),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -11,12 +12,14 @@ from devports.core.hint import hint, own_command
 from devports.errors import DevportsError
 from devports.records import CONTINUED
 from devports.system import clock
+from devports.system.files import NOFOLLOW, open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from devports.commands.context import Context
+    from devports.core.service import Config
     from devports.records import RunRecords
 
 BLOCK = 1 << 16
@@ -31,40 +34,39 @@ def logs(context: Context, name: str, *, follow: bool = False, tail: int | None 
         DevportsError: there is no log.
     """
     config, records = context.config(), context.records()
-    path, run = records.log_path(name, config.root), records.live_run(name, config.root)
-    if run is None and not os.path.exists(path):
-        service_of(config, name)
-        raise no_log(name, "it has not been started by `devports up`")
-    if run is not None and not run.log:
-        raise no_log(name, f"it runs in a terminal (pid {run.key.pid}): its output is there")
-    try:
-        with open_log(path) as file:
-            write(beginning(file, path, tail))
-            if follow:
-                follow_log(file, path, records, name, config.root)
-    except BrokenPipeError:  # `| head` has read enough
-        pass
+    with open_log(config, records, name) as file, contextlib.suppress(BrokenPipeError):  # `| head`
+        path = records.log_path(name, config.root)
+        write(beginning(file, path, tail))
+        if follow:
+            follow_log(file, path, records, name, config.root)
     return exitcodes.OK
 
 
-def no_log(name: str, why: str) -> DevportsError:
-    start = hint("to start it in the background, run ", own_command("up", name))
-    return DevportsError(
+def open_log(config: Config, records: RunRecords, name: str) -> BinaryIO:
+    """Open the log of the last run in the background.
+
+    Raises:
+        DevportsError: there is none, or the service runs in a terminal.
+    """
+    path, run = records.log_path(name, config.root), records.live_run(name, config.root)
+    hints = (hint("to start it in the background, run ", own_command("up", name)),) * (run is None)
+    try:
+        if run is None or run.log:
+            return open_regular(path, NOFOLLOW)
+        why = f"it runs in a terminal (pid {run.key.pid}): its output is there"
+    except FileNotFoundError:
+        if run is None:
+            service_of(config, name)
+        why = "it has not been started by `devports up`" if run is None else f"`{path}` is missing"
+    except OSError as error:
+        why = f"cannot read `{path}`: {error.strerror}"
+    raise DevportsError(
         "no-log",
         f"`{name}` has no log: {why}",
-        hints=(start,) if "terminal" not in why else (),
+        hints=hints,
         service=name,
         exit_code=exitcodes.NO,
     )
-
-
-def open_log(path: str) -> BinaryIO:
-    """Open a log, which is not followed if it is a link.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb")
 
 
 def beginning(file: BinaryIO, path: str, tail: int | None) -> bytes:
@@ -77,7 +79,7 @@ def beginning(file: BinaryIO, path: str, tail: int | None) -> bytes:
     if not text.startswith(CONTINUED) or missing == 0:
         return text
     try:
-        with open_log(f"{path}.1") as before:
+        with open_regular(f"{path}.1", NOFOLLOW) as before:
             first = before.read() if missing is None else last_lines(before, missing + 1)
     except OSError:
         return text
@@ -94,8 +96,8 @@ def last_lines(file: BinaryIO, count: int) -> bytes:
         text = file.read(min(BLOCK, end - at)) + text
         end = at
     file.seek(0, os.SEEK_END)
-    lines = text.splitlines(keepends=True)
-    return b"".join(lines[-count:]) if count else b""
+    lines = text.split(b"\n")  # not at `\r`, with which progress is drawn
+    return b"\n".join(lines[max(0, len(lines) - count - text.endswith(b"\n")) :])
 
 
 def follow_log(file: BinaryIO, path: str, records: RunRecords, name: str, project: str) -> None:
@@ -103,7 +105,7 @@ def follow_log(file: BinaryIO, path: str, records: RunRecords, name: str, projec
     while True:
         live = records.live_run(name, project) is not None
         write(file.read())
-        if (fresh := replaced(file, path)) is not None:
+        if (fresh := replacement(file, path)) is not None:
             write(file.read())
             file.close()
             file = fresh
@@ -113,15 +115,12 @@ def follow_log(file: BinaryIO, path: str, records: RunRecords, name: str, projec
             clock.pause(LOOK_EVERY)
 
 
-def replaced(file: BinaryIO, path: str) -> BinaryIO | None:
+def replacement(file: BinaryIO, path: str) -> BinaryIO | None:
     """Return the log that has been begun instead of this one; None if there is none."""
-    try:
-        if os.path.sameopenfile(file.fileno(), (fresh := open_log(path)).fileno()):
-            fresh.close()
-            return None
-    except OSError:
-        return None
-    return fresh
+    with contextlib.suppress(OSError):
+        if not os.path.samestat(os.lstat(path), os.fstat(file.fileno())):
+            return open_regular(path, NOFOLLOW)
+    return None
 
 
 def write(data: bytes) -> None:

@@ -120,7 +120,7 @@ def released_folder(context: Context, record: AssignedPorts, folder: str) -> str
         DevportsError: a run of it is live, or the record cannot be written.
     """
     path = os.path.realpath(os.path.join(current_folder(), folder))
-    if path not in record.read() and (above := find(path)):
+    if path not in record.read() and os.path.isdir(path) and (above := find(path)):
         path = os.path.dirname(os.path.realpath(above))
     records = context.records()
     for run in filter(records.is_live, records.every()):

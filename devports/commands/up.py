@@ -13,6 +13,7 @@ import os
 from devports import exitcodes
 from devports.commands.context import service_of, target_of
 from devports.commands.free import consent, free_error, remedies_for, tools_for
+from devports.commands.logs import last_lines
 from devports.commands.run import LINGER_TIMEOUT, on_conflict_of
 from devports.core.hint import hint, own_command
 from devports.core.service import with_dependencies
@@ -24,13 +25,14 @@ from devports.run import refuse_on_windows
 from devports.run.readiness import is_served
 from devports.run.takeover import CLEANUP_TIME, stop_run, wait_for_exit
 from devports.system import clock
+from devports.system.files import NOFOLLOW, open_regular
 from devports.system.inspect import endpoints_of, inspect_ports
 from devports.ui.escape import printable
 from devports.ui.text import columns, elapsed, url_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Literal
 
     from devports.commands.context import Context
@@ -74,24 +76,30 @@ def up(
         message = "no service of the configuration has a command"
         raise DevportsError("no-command", message, hints=hints)
     refuse_on_windows(wanted[0].name)
-    refuse_unwritable(context.records())
+    refuse_unwritable(context.records(), wanted)
     context.records().prune_logs()
     policy = consent(context, yes, other_users, other_checkouts)
-    starts = [Start(context, config, service, policy) for service in wanted]
+    starts: dict[str, Start] = {}
+    for service in wanted:  # each behind its dependencies
+        needs = [starts[name] for name in service.depends_on]
+        starts[service.name] = Start(context, config, service, policy, needs)
     interrupted = 0
     try:
-        bring_up(starts)
+        bring_up(starts.values())
     except KeyboardInterrupt as signalled:
         interrupted = next(iter(signalled.args), 2)
-        stop_unready(context, starts)
+        stop_unready(context, starts.values())
     finally:
-        for start in starts:
+        for start in starts.values():
             start.close()
-    return report(context, [start.result() for start in starts], interrupted, as_json=as_json)
+    results = [start.result() for start in starts.values()]
+    return report(context, results, interrupted, as_json=as_json)
 
 
-def refuse_unwritable(records: RunRecords) -> None:
+def refuse_unwritable(records: RunRecords, wanted: Iterable[Service]) -> None:
     """Check that records and logs can be written.
+
+    The hint is no other state folder: that one would not have the ports of this worktree.
 
     Raises:
         DevportsError: they cannot.
@@ -102,43 +110,30 @@ def refuse_unwritable(records: RunRecords) -> None:
     except BlockingIOError:  # another `devports up` checks the same
         return
     except OSError as error:
+        name = next((one.name for one in wanted if one.command), "SERVICE")
         raise DevportsError(
             "state-unwritable",
             f"cannot write to `{records.path}`: {error.strerror}",
             note="what runs in the background is recorded there",
-            hints=("set XDG_STATE_HOME to a folder that can be written",),
+            hints=(hint("to start one service in the foreground, run ", own_command("run", name)),),
         ) from error
 
 
-def bring_up(starts: Sequence[Start]) -> None:
+def bring_up(starts: Collection[Start]) -> None:
     """Inspect and ask about every service first, then start and wait for each."""
-    by_name = {start.service.name: start for start in starts}
     for start in starts:
-        start.inspect(needs_of(start, by_name))
+        start.inspect()
     while pending := [start for start in starts if start.state is None]:
         for start in pending:
-            start.advance(needs_of(start, by_name))
+            start.advance()
         clock.pause(LOOK_EVERY)
-
-
-def needs_of(start: Start, by_name: dict[str, Start]) -> list[Start]:
-    return [by_name[name] for name in start.service.depends_on if name in by_name]
 
 
 def stop_unready(context: Context, starts: Iterable[Start]) -> None:
     """Stop the runs that this command has started and that are not ready."""
-    machine, records = context.machine, context.records()
-    stopped = []
-    for start in starts:
-        run = start.own_run()
-        if start.state is None and run is not None:
-            stop_run(machine, records, run)
-            stopped.append(run)
-        elif start.state is None and start.detached is not None:
-            start.detached.process.terminate()  # it has not claimed its service yet
-        start.state = start.state or "stopped"
-    for run in stopped:
-        wait_for_exit(machine, run, run.patience)
+    stopped = [start.stop() for start in starts if start.state is None]
+    for run in filter(None, stopped):
+        wait_for_exit(context.machine, run, run.patience)
 
 
 class UpResult(Frozen):
@@ -147,6 +142,7 @@ class UpResult(Frozen):
     Attributes:
         started: whether this command has started it.
         run: its live run, if it has one.
+        log: of that run, or of one that this command has started and that has ended.
         pid: of its server; None if unknown.
         seconds: from its start, or from the first look at it, until it was ready.
     """
@@ -155,6 +151,7 @@ class UpResult(Frozen):
     state: UpState
     started: bool
     run: RunRecord | None
+    log: str
     pid: int | None
     seconds: float
     error: DevportsError | None = None
@@ -172,7 +169,6 @@ class UpResult(Frozen):
         return str(self.run.spec if self.run else self.service.spec)
 
     def document(self) -> UpService:
-        log = self.run.log if self.run else ""
         return {
             "service": self.service.name,
             "state": self.state,
@@ -182,63 +178,63 @@ class UpResult(Frozen):
             "base": self.service.declared,
             "pid": self.pid,
             "run": self.run.key.pid if self.run else None,
-            "background": bool(log),
+            "background": bool(self.log),
             "seconds": round(self.seconds, 3),
-            "log": log or None,
+            "log": self.log or None,
             "error": self.error.code if self.error else None,
         }
 
 
 class Start:
-    """One service on its way to be ready."""
+    """One service on its way to be ready; `needs`: those of its dependencies."""
 
     def __init__(
-        self, context: Context, config: Config, service: Service, policy: ConfirmPolicy
+        self,
+        context: Context,
+        config: Config,
+        service: Service,
+        policy: ConfirmPolicy,
+        needs: Sequence[Start],
     ) -> None:
-        self._context, self._config, self.service = context, config, service
+        self._context, self._config, self.service, self._needs = context, config, service, needs
         self._policy = on_conflict_of(service, policy, config.root)
-        self._records, self._lock = context.records(), contextlib.ExitStack()
-        self._options = [
-            flag
-            for flag, given in (
-                ("--yes", policy.yes),
-                ("--other-users", policy.other_users),
-                ("--other-checkouts", policy.other_checkouts),
-            )
-            if given
-        ]
+        self._machine, self._records = context.machine, context.records()
+        self._log = self._records.log_path(service.name, config.root)
+        self._lock = contextlib.ExitStack()
+        flags = {
+            "--yes": policy.yes,
+            "--other-users": policy.other_users,
+            "--other-checkouts": policy.other_checkouts,
+        }
+        self._options = [flag for flag, given in flags.items() if given]
         self._joined = False
+        """Whether it waits for a run that this command has not started."""
         self._begun, self._limit = clock.monotonic(), clock.Deadline(service.ready.timeout)
         self._seconds = 0.0
         self._server: int | None = None
         self.state: UpState | None = None
-        self.detached: DetachedRun | None = None
-        self.error: DevportsError | None = None
+        self._detached: DetachedRun | None = None
+        self._error: DevportsError | None = None
         self._remedies: tuple[Remedy, ...] = ()
 
     def _run(self) -> RunRecord | None:
         return self._records.live_run(self.service.name, self._config.root)
 
-    def own_run(self) -> RunRecord | None:
-        """Return the live run of the service, if this command has started it."""
-        run, pid = self._run(), self.detached.process.pid if self.detached else 0
-        return run if run is not None and run.key.pid == pid else None
-
     # -- before anything is started
 
-    def inspect(self, needs: Sequence[Start]) -> None:
+    def inspect(self) -> None:
         """Find a live run of the service, or free its port for one, asking as `run` does.
 
         Until its run has claimed it, no other `devports up` does the same.
         """
-        if any(need.state for need in needs):
+        if any(need.state for need in self._needs):
             self.state = "not-started"
         if self.state or not self.service.command:
             return
         self._lock_service()
         run = self._run()
         if run is not None and run.state == "stopping":
-            wait_for_exit(self._context.machine, run, run.patience)
+            wait_for_exit(self._machine, run, run.patience)
             run = self._run()
         if run is None:
             self._free_port()
@@ -247,8 +243,7 @@ class Start:
         self._report_older(run)
 
     def _lock_service(self) -> None:
-        log = self._records.log_path(self.service.name, self._config.root)
-        name = f"up-{os.path.basename(log)}"
+        name = f"up-{os.path.basename(self._log)}"
         try:
             self._lock.enter_context(self._records.locked(name, OTHER_UP))
         except BlockingIOError as error:
@@ -278,34 +273,34 @@ class Start:
 
     def _report_older(self, run: RunRecord) -> None:
         """Report that a run has not read the configuration as it is now."""
-        process = self._context.machine.process(run.key.pid)
+        process = self._machine.process(run.key.pid)
         with contextlib.suppress(OSError):
             if process and os.stat(self._config.path).st_mtime > process.started + 1:
                 name = self.service.name
-                note = f"`{name}` was started with an older configuration; "
-                again = hint(note, own_command("down", name), " and ", own_command("up", name))
-                self._context.print_labelled("note", again)
+                note = f"`{name}` was started with an older configuration; to apply the new one, "
+                again = (own_command("down", name), ", then ", own_command("up", name))
+                self._context.print_labelled("note", hint(note, "run ", *again))
 
     # -- until it is ready
 
-    def advance(self, needs: Sequence[Start]) -> None:
+    def advance(self) -> None:
         """Do what can be done now: start it, or look how far it is."""
         if not self.service.command:
             self._await_server()
-        elif self.detached is not None:
-            self._await_own(self.detached)
+        elif self._detached is not None:
+            self._await_own(self._detached)
         elif self._joined:
             self._await_other()
-        elif any(need.state not in (None, "ready") for need in needs):
+        elif any(need.state not in (None, "ready") for need in self._needs):
             self.state = "not-started"
             self.close()
-        elif all(need.state for need in needs):
+        elif all(need.state for need in self._needs):
             self._start()
 
     def _start(self) -> None:
         from devports.run.background import DetachedRun  # only if something is to be started
 
-        name, root = self.service.name, self._config.root
+        name = self.service.name
         self._context.screen.progress(f"devports: starting `{name}`")
         named = self._context.named
         more = ["--config", os.path.abspath(named)] if named else []
@@ -313,7 +308,7 @@ class Start:
         self._begun = clock.monotonic()
         self._limit = clock.Deadline(self._longest())
         try:
-            self.detached = DetachedRun(words, root, self._records.log_path(name, root))
+            self._detached = DetachedRun(words, self._config.root, self._log)
         except OSError as error:
             why = f"cannot start `devports run {name}`: {error.strerror}"
             code = exitcodes.NOT_EXECUTABLE
@@ -340,9 +335,9 @@ class Start:
         """Wait for a run that this command has not started."""
         self._lock.close()
         self._joined, self._limit = True, clock.Deadline(self._longest())
-        if self.detached is not None:
-            self.detached.close()
-            self.detached = None
+        if self._detached is not None:
+            self._detached.close()
+            self._detached = None
 
     def _await_other(self) -> None:
         run = self._run()
@@ -360,9 +355,9 @@ class Start:
 
     def _await_server(self) -> None:
         service = self.service
-        ends = endpoints_of(self._context.machine, service.spec)
-        if is_served(self._context.machine, ends, service.ready.http):
-            holders = inspect_ports(self._context.machine, ends)[0].holding.holders
+        ends = endpoints_of(self._machine, service.spec)
+        if is_served(self._machine, ends, service.ready.http):
+            holders = inspect_ports(self._machine, ends)[0].holding.holders
             self._server = holders[0].process.pid if holders else None
             self._become_ready()
         elif self._limit.passed:
@@ -373,10 +368,22 @@ class Start:
     def _become_ready(self) -> None:
         self.state, self._seconds = "ready", clock.monotonic() - self._begun
 
+    def stop(self) -> RunRecord | None:
+        """Stop its run, if this command has started it; return the run."""
+        self.state = "stopped"
+        run = self._run()
+        if self._detached is None:
+            return None
+        if run is not None and run.key.pid == self._detached.process.pid:
+            stop_run(self._machine, self._records, run)
+            return run
+        self._detached.process.terminate()  # it has not claimed its service yet
+        return None
+
     # -- failures
 
     def _fail(self, error: DevportsError) -> None:
-        self.state, self.error = "failed", error
+        self.state, self._error = "failed", error
         self.close()
 
     def _not_ready(self, message: str, hints: tuple[Advice, ...] = ()) -> DevportsError:
@@ -397,11 +404,9 @@ class Start:
         A code of the server's own is never that of devports.
         """
         name, last = self.service.name, self._records.last(self.service.name, self._config.root)
-        end = last.ended if last else None
-        logged = last is not None and bool(last.log)
-        lines = self.detached.said.splitlines() if self.detached else []
-        if logged:
-            lines += tail_of(self._records.log_path(name, self._config.root), TAIL)
+        end, logged = (last.ended, bool(last.log)) if last else (None, False)
+        lines = self._detached.said.splitlines() if self._detached else []
+        lines += tail_of(self._log) if logged else []
         message, result = f"`{name}` exited before it was ready", exitcodes.NOT_READY
         if end is not None and end.reason in ("crashed", "exited"):
             message = f"`{name}` exited with code {end.code} before it was ready"
@@ -409,9 +414,9 @@ class Start:
             message = f"`{name}` was stopped before it was ready"
         elif end is not None or 0 < code < SIGNALLED:
             result = end.code if end else code
+            why = next((line for line in lines if line.startswith("error: ")), "")
             message = f"`{name}` was not started (devports exit code {result})"
-            why = [line for line in lines if line.startswith("error: ")]
-            message += "".join(f": {line.removeprefix('error: ')}" for line in why[:1])
+            message += why.removeprefix("error")
         return DevportsError(
             "ended-early",
             message,
@@ -426,22 +431,26 @@ class Start:
         self._lock.close()
 
     def result(self) -> UpResult:
-        run = self._run()
-        own = self.detached is not None
-        pid = run.server.pid if run and run.server else self._server
-        state = self.state or "stopped"
+        run, own = self._run(), self._detached is not None
+        last = self._records.last(self.service.name, self._config.root) if own else run
         return UpResult(
-            self.service, state, own, run, pid, self._seconds, self.error, self._remedies
+            self.service,
+            self.state or "stopped",
+            own,
+            run,
+            last.log if last else "",
+            run.server.pid if run and run.server else self._server,
+            self._seconds,
+            self._error,
+            self._remedies,
         )
 
 
-def tail_of(path: str, lines: int) -> list[str]:
+def tail_of(log: str) -> list[str]:
     """Return the last lines of a log; none if it cannot be read."""
-    from devports.commands.logs import last_lines
-
     try:
-        with open(path, "rb") as file:
-            return last_lines(file, lines).decode(errors="replace").splitlines()
+        with open_regular(log, NOFOLLOW) as file:
+            return last_lines(file, TAIL).decode(errors="replace").splitlines()
     except OSError:
         return []
 

@@ -126,7 +126,7 @@ def json_value(raw: bytes) -> Any:
         return json.loads(text)
     try:
         value, end = scan(text, 0)
-    except StopIteration:
+    except (StopIteration, SystemError):  # the latter: its class of error is in json.decoder
         end, value = -1, None
     if end != len(text):
         raise ValueError("no JSON")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 from devports.core.handoff import without_outer_run
-from devports.run.output import begin_log, same_file
+from devports.run.output import begin_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,10 +91,8 @@ def enter_background(log: str, head: bytes) -> None:
     been done before: a run that moves to another port claims its service again.
     """
     with contextlib.suppress(OSError):
-        descriptor = os.open(log, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor):
-            if same_file(descriptor, 1):
-                return
+        if os.path.samestat(os.lstat(log), os.fstat(1)):
+            return
     with contextlib.suppress(OSError):
         begin_log(log, head)
     read_end, _ = os.pipe()  # the other end is never closed, and not inherited

@@ -242,11 +242,7 @@ def private_folder() -> tuple[str, int]:
     Raises:
         OSError: it cannot be created.
     """
-    parent = os.path.abspath(os.environ.get("TMPDIR") or TMP)
-    if len(os.fsencode(parent)) > MAX_FOLDER:
-        parent = TMP
-    place = Place(parent)
-    place.clear(FOLDER, lambda name: _remove(place.at(name)))
+    place = remove_abandoned()
     while True:
         path = place.at(f"devports-{os.urandom(8).hex()}")
         os.mkdir(path, 0o700)
@@ -258,6 +254,14 @@ def private_folder() -> tuple[str, int]:
         if claimed(opened):
             return path, opened
         os.close(opened)
+
+
+def remove_abandoned() -> Place:
+    """Remove the private folders of killed runs; return the folder that they are in."""
+    parent = os.path.abspath(os.environ.get("TMPDIR") or TMP)
+    place = Place(TMP if len(os.fsencode(parent)) > MAX_FOLDER else parent)
+    place.clear(FOLDER, lambda name: _remove(place.at(name)))
+    return place
 
 
 def _remove(folder: str) -> None:

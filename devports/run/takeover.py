@@ -148,14 +148,14 @@ def _already_running(record: RunRecord) -> DevportsError:
         ("run ", own_command("run", name, "--take-over")) if declared else ("add `--take-over`",)
     )
     stop = hint("to stop it, run ", own_command("free", run_target(name)))
-    follow = hint("to follow its output, run ", own_command("logs", name, "-f"))
+    output = hint("to see its output, run ", own_command("logs", name))
     facts = (f"endpoint: {record.spec}", f"project: {record.project}")
     return DevportsError(
         "run-in-charge",
         f"`devports run {run_words(name)}` is already running (pid {record.key.pid})",
         facts=(*facts, *([f"log: {record.log}"] if record.log else ())),
         hints=(
-            follow if record.log else stop,
+            output if record.log else stop,
             hint("to stop it and start here, ", *again),
         ),
         service=run_name(name),

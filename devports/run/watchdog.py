@@ -183,6 +183,9 @@ def _watch(config: WatchdogConfig, pipe: int) -> None:
         server = ProcessKey(*map(int, last.split())) if last else None
     if server is not None:
         stop(config, server)
+    from devports.run.hook_server import remove_abandoned  # only after a kill
+
+    remove_abandoned()
 
 
 def _restore(terminal: Terminal, screen: int) -> None:

@@ -22,6 +22,7 @@ from devports.system import WINDOWS, clock, limit_hints
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
 
 MAX_BYTES = 1024 * 1024
@@ -35,19 +36,29 @@ NOT_REGULAR = "it is not a regular file"
 CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
 
 
-def read_regular(path: str, most: int, flags: int = 0) -> bytes:
-    """Return the first bytes of a regular file, never waiting for them.
+def open_regular(path: str, flags: int = 0, folder: int | None = None) -> BinaryIO:
+    """Open a regular file for reading, relative to an open folder if there is one.
 
-    Opening a FIFO can wait forever, opening a device can have effects; /proc/kmsg is called regular
-    and has nothing to read yet.
+    Opening a FIFO can wait forever, and opening a device can have effects.
 
     Raises:
-        OSError: it cannot be read, or is another kind of file.
+        OSError: it cannot be opened, or (EINVAL) is another kind of file.
     """
-    found = os.stat(path, follow_symlinks=not flags & NOFOLLOW)
+    found = os.stat(path, dir_fd=folder, follow_symlinks=not flags & NOFOLLOW)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(EINVAL, NOT_REGULAR)
-    with open(os.open(path, READING | flags), "rb") as file:
+    return open(os.open(path, READING | flags, dir_fd=folder), "rb")
+
+
+def read_regular(path: str, most: int, flags: int = 0, folder: int | None = None) -> bytes:
+    """Return the first bytes of a regular file, never waiting for them.
+
+    /proc/kmsg is called regular and may have nothing to read yet.
+
+    Raises:
+        OSError: as `open_regular`, or it cannot be read.
+    """
+    with open_regular(path, flags, folder) as file:
         return file.read(most) or b""
 
 
@@ -70,15 +81,12 @@ class Folder(Frozen):
             DevportsError: it is a link, not a regular file, too large, or not UTF-8.
         """
         try:
-            status = os.lstat(self._at(name), dir_fd=self.descriptor)
-            if stat.S_ISLNK(status.st_mode) or not stat.S_ISREG(status.st_mode):
-                raise self._refused(name, NOT_REGULAR)
-            opened = os.open(self._at(name), READING | NOFOLLOW, dir_fd=self.descriptor)
-            with open(opened, "rb") as file:
-                raw = file.read(MAX_BYTES + 1) or b""
+            raw = read_regular(self._at(name), MAX_BYTES + 1, NOFOLLOW, self.descriptor)
         except FileNotFoundError:
             return None
         except OSError as error:
+            if error.strerror == NOT_REGULAR:
+                raise self._refused(name, NOT_REGULAR) from None
             raise self._failed(name, "read", error) from None
         if len(raw) > MAX_BYTES:
             raise self._refused(name, f"it is larger than {MAX_BYTES // 1024} KiB")

@@ -142,6 +142,7 @@ def pronoun(target: stop_plan.StopTarget) -> str:
 
 def refusal_text(refused: stop_plan.Refused) -> str:
     standing = refused.target.kind
+    belongs = verb_form(refused.target, "it belongs", "they belong")
     match refused.why:
         case "protected":
             reason = standing.reason if isinstance(standing, Protected) else "protected"
@@ -153,10 +154,11 @@ def refusal_text(refused: stop_plan.Refused) -> str:
         case "other-user" if isinstance(standing, OtherUser) and not standing.permitted:
             return f"it {kind_text(standing)}"
         case "other-user":
-            return "it belongs to another user; stopping it needs `--yes --other-users`"
+            them = pronoun(refused.target)
+            return f"{belongs} to another user; stopping {them} needs `--yes --other-users`"
         case "other-checkout":
             relation = standing.relation if isinstance(standing, OtherCheckout) else "sibling"
-            return f"it belongs to {RELATION[relation]}, which `--yes` does not cover"
+            return f"{belongs} to {RELATION[relation]}, which `--yes` does not cover"
         case "on-conflict":
             return '`on_conflict` is "fail": devports does not ask, and ignores `--yes`'
         case "no-terminal":

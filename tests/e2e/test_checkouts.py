@@ -323,6 +323,7 @@ def test_a_flag_that_widens_yes_means_nothing_alone(
     "words",
     [
         ("run", "web", "--yes"),
+        ("up", "--yes"),
         ("run", "web", "--on-conflict", "reclaim"),
         ("run", "web", "--on-conflict", "reclaim", "--yes"),
         ("doctor", "--fix"),

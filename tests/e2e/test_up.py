@@ -117,6 +117,8 @@ def test_a_server_that_exits_fails_what_needs_it_and_the_next_up_goes_on_from_th
         "not-started",
         "ready",
     ]
+    with open(services(devports, "api")["api"]["log"], encoding="utf-8") as file:
+        assert file.read() == devports("logs", "api").out
     assert "no database\n" in devports("logs", "api").out
     (docs,) = tables.listening_pids(port + 2)
     project.zoo("api", "listener", port)
@@ -219,14 +221,19 @@ def test_what_up_has_started_outlives_its_sigkill(
 
 
 def test_a_killed_run_gives_its_port_back_and_is_started_again(
-    devports: Command, project: Project, port: int
+    devports: Command, project: Project, port: int, tmp_path: Path
 ) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
+    devports.env["TMPDIR"] = str(private)
     project.zoo("web", "listener", port)
     first = services(devports)["web"]
+    assert os.listdir(private)
     own = [p for p in psutil.process_iter() if p.pid in (first["run"], first["pid"])]
     guard.know(first["run"], own[0].create_time())
     Identity.of(first["run"]).send(signal.SIGKILL)
     eventually(lambda: tables.bindable(port), what="its watchdog stops the server")
+    eventually(lambda: not os.listdir(private), what="its folder for hooks is removed")
     second = services(devports)["web"]
     assert (second["state"], second["started"]) == ("ready", True)
 
@@ -257,7 +264,7 @@ def test_a_run_of_a_service_that_is_up_names_its_log_and_may_take_over(
     refused = devports("run", "web")
     assert refused.code == exitcodes.ALREADY_RUNNING
     assert f"log: {log}" in refused.err
-    assert "`devports logs web -f`" in refused.err
+    assert "run `devports logs web`\n" in refused.err  # which ends, for a script that follows hints
     run = devports.start("run", "web", "--take-over")
     run.says("is ready on")
     with open(log, encoding="utf-8") as file:

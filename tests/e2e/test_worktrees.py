@@ -104,12 +104,16 @@ def test_first_calls_at_once_are_distinct_also_when_some_are_killed(shop: Shop):
         assert json.loads(run.out)["data"]["offset"] == found[n][0]
 
 
-def test_all_run_at_once_each_on_its_own_ports(shop: Shop):
-    there = [shop.main, *(shop.worktree(f"w{n}") for n in range(3))]
+def test_ten_run_at_once_each_on_its_own_ports(shop: Shop):
+    there = [shop.main, *(shop.worktree(f"w{n}") for n in range(9))]
     runs = [each.start("run", "web") for each in there]
+    for run in runs:
+        run.says("`web` is ready on 127.0.0.1:")
+    checkouts = {one["folder"]: one for one in data(shop.main("ports", "--json"))["checkouts"]}
     for each, run in zip(there, runs, strict=True):
-        offset, port, _ = numbers(each("env", "--json"))
-        run.says(f"`web` is ready on 127.0.0.1:{port}")
+        offset, port = checkouts[each.cwd]["offset"], checkouts[each.cwd]["ports"]["web"]["port"]
+        assert f"`web` is ready on 127.0.0.1:{port}" in run.err
+        assert "in use" not in run.err
         assert tables.listening_pids(port)
         assert f"({shop.web} + {offset} in this worktree)" in run.err or not offset
         with open(f"{each.cwd}/seen", encoding="utf-8") as file:
@@ -123,7 +127,7 @@ def test_all_run_at_once_each_on_its_own_ports(shop: Shop):
     assert data(there[1]("status", "--json"))["offset"] == numbers(there[1]("env", "--json"))[0]
     assert there[1]("ports", "--release").code == exitcodes.ALREADY_RUNNING
     assert there[1]("free", "web", "--yes").code == exitcodes.OK
-    assert [run.ended for run in (runs[0], *runs[2:])] == [False] * 3
+    assert [run.ended for run in (runs[0], *runs[2:])] == [False] * 9
 
 
 def test_an_assigned_port_that_is_in_use_is_not_exchanged(shop: Shop, zoo: Zoo):
@@ -175,17 +179,21 @@ def data_of_doctor(command: Command) -> list[dict[str, Any]]:
     return problems
 
 
-def test_a_run_in_a_removed_worktree_is_named_and_can_be_stopped(shop: Shop):
+def test_what_is_left_of_a_removed_worktree_is_named_and_can_be_stopped(shop: Shop, zoo: Zoo):
     feat = shop.worktree("feat")
     run = feat.start("run", "web")
     run.says("is ready on")
-    _, port, _ = numbers(feat("env", "--json"))
+    _, port, metrics = numbers(feat("env", "--json"))
+    by_hand = zoo("listener", metrics, cwd=feat.cwd)
+    assert shop.main("free", metrics, "--yes").code == exitcodes.HELD
     git(shop.folder, "worktree", "remove", "--force", feat.cwd)
     (gone,) = [p for p in data_of_doctor(shop.main) if p["code"] == "folder-gone"]
     assert gone["remedies"][0]["command"] == f"devports free 127.0.0.1:{port}"
     done = shop.main("free", port, "--yes")
     assert done.code == exitcodes.OK, done
     assert run.ends()
+    assert shop.main("free", metrics, "--yes").code == exitcodes.OK
+    assert not by_hand.alive
     assert numbers(shop.worktree("again")("env", "--json"))[0] == 1
 
 
@@ -286,6 +294,7 @@ def test_a_record_that_cannot_be_read_starts_nothing(shop: Shop):
         done = shop.main(*words)
         assert done.code == exitcodes.USAGE, done
         assert f"mv {folder}/assigned.json {folder}/assigned.json.old" in done.err
+    assert shop.main("down").out == "nothing is running\n"
     assert os.listdir(folder) == ["assigned.json"]
     assert "assignments-unreadable" in [p["code"] for p in data_of_doctor(shop.main)]
 
@@ -295,6 +304,7 @@ def test_a_released_checkout_gets_the_smallest_offset_again(shop: Shop):
     assert [numbers(each("env", "--json"))[0] for each in (one, two)] == [1, 2]
     assert data(two("ports", "--release", one.cwd, "--json"))["released"] == one.cwd
     assert data(two("ports", "--release", one.cwd, "--json"))["released"] is None
+    assert data(two("ports", "--release", "nowhere", "--json"))["released"] is None
     assert data(two("ports", "--release", "--json"))["offset"] is None
     assert numbers(two("env", "--json"))[0] == 1
     lines = two("ports").out.splitlines()

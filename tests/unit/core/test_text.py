@@ -42,9 +42,11 @@ def test_a_name_of_the_system_becomes_text_of_a_file(text: str, expected: str):
     assert portable(text) == expected
 
 
-@pytest.fixture(params=[False, True], ids=["the encoder in C", "an interpreter without it"])
+@pytest.fixture(params=["the encoder in C", "json not imported", "an interpreter without C"])
 def interpreter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param:
+    if request.param == "json not imported":
+        monkeypatch.delitem(sys.modules, "json.decoder")
+    if request.param == "an interpreter without C":
         monkeypatch.setitem(sys.modules, "_json", None)
 
 
@@ -78,7 +80,7 @@ def test_what_json_has_not_is_refused(value: object):
 
 @pytest.mark.usefixtures("interpreter")
 @pytest.mark.parametrize(
-    "raw", [b"", b"nothing", b"[1,", b"{} {}", b"{1: 2}", b'"\xff"', b'"\n"', b"1]"]
+    "raw", [b"", b"nothing", b"{", b"[1,", b"{} {}", b"{1: 2}", b'"\xff"', b'"\n"', b"1]"]
 )
 def test_what_is_no_json_has_no_value(raw: bytes):
     with pytest.raises(ValueError, match=r"."):
