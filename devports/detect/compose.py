@@ -14,7 +14,7 @@ from itertools import takewhile
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import from_program, of_line, read, with_port
-from devports.detect.model import DetectedService, SkippedService
+from devports.detect.model import ENV_FILES, DetectedService, SkippedService, env_ports
 from devports.detect.node import by_script
 
 TYPE_CHECKING = False
@@ -32,18 +32,6 @@ NOT_DEVELOPMENT = frozenset(
     "prod production staging deploy deployment deployments testing ci".split()
 )
 """Folders of compose files that are not meant for development."""
-ENV_FILES = (
-    ".env",
-    ".env.local",
-    ".env.development",
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-    ".env.dist",
-    "env.example",
-)
-"""Where variables of a project have their values: docker compose reads the first."""
-
 PORT_NAMES = {
     80: "http",
     443: "https",
@@ -69,9 +57,6 @@ _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _BLOCK = re.compile(r"[|>][-+0-9]*")
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-]([\w.-]+))?\.ya?ml")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-?]([^}]*))?\}|\$(\w+)")
-_PORT_OF_ENV = re.compile(
-    r"""^(?:export[ \t]+)?(\w*PORT\w*)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#.*)?$"""
-)
 _DOCKERFILE = re.compile(r"(?:.*/)?(?:(?:dev|prod)\w*\.)?Dockerfile(?:[.-](?:dev|prod|local)\w*)?")
 """The usual names: others build something beside the program of their folder."""
 _SHORT = re.compile(
@@ -179,14 +164,11 @@ def _both(known: Container, more: Container) -> Container:
 
 
 def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
-    """Return the ports in the env files of a folder, with their lines. No other line is used."""
+    """Return the ports in the env files of a folder, with their lines."""
     found: dict[str, tuple[str, Source]] = {}
-    for file in tree.called(*ENV_FILES):
-        if file.folder == folder:
-            for number, line in enumerate(file.text.splitlines(), 1):
-                if match := _PORT_OF_ENV.match(line):
-                    source = file.line(number, f"{match[1]}={match[2]}")
-                    found.setdefault(match[1], (match[2], source))
+    for file in (file for file in tree.called(*ENV_FILES) if file.folder == folder):
+        for name, (port, source) in env_ports(file).items():
+            found.setdefault(name, (str(port), source))
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
+from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -12,6 +14,21 @@ if TYPE_CHECKING:
 
 LONGEST = 100
 """Characters kept of a source line."""
+
+ENV_FILES = (
+    ".env",
+    ".env.local",
+    ".env.development",
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "env.example",
+)
+"""Where variables of a project have their values: docker compose reads the first."""
+_PORT_OF_ENV = re.compile(
+    r"""[ \t]*(?:export[ \t]+)?(\w*PORT\w*)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#.*)?"""
+)
 
 
 class File(Frozen):
@@ -69,6 +86,16 @@ class Tree(Frozen):
                 if (path := posixpath.join(place, name)) in self.names:
                     return path
         return ""
+
+
+def env_ports(file: File) -> dict[str, tuple[int, Source]]:
+    """Return the ports that an env file sets, with their lines. No other line of it is used."""
+    found: dict[str, tuple[int, Source]] = {}
+    for number, line in enumerate(file.text.splitlines(), 1):
+        match = _PORT_OF_ENV.fullmatch(line)
+        if match and (port := decimal(match[2], LAST_PORT)):
+            found.setdefault(match[1], (port, file.line(number, f"{match[1]}={port}")))
+    return found
 
 
 class Source(Frozen):

@@ -16,18 +16,24 @@ import re
 from itertools import count
 
 from devports.core.jsonc import JsoncError, inside, parse, plain
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 from devports.detect import languages
 from devports.detect.command_line import Line, command_text, of_line, read
 from devports.detect.compose import (
-    ENV_FILES,
     PROCFILES,
     compose_services,
     is_compose,
     procfile_services,
 )
-from devports.detect.model import DetectedService, SkippedService, Source, upwards
+from devports.detect.model import (
+    ENV_FILES,
+    DetectedService,
+    SkippedService,
+    Source,
+    env_ports,
+    upwards,
+)
 from devports.detect.node import by_script, package_services
 from devports.detect.nx import nx_services
 from devports.detect.python import (
@@ -59,9 +65,6 @@ FRAMEWORKS = frozenset(map(str.lower, ASGI | WSGI))
 _NODES = frozenset(server.kind for server in NODE) | {"node"}
 TOO_MANY = "too many services: run devports init in the folder of each project"
 _BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
-_ENV_PORT = re.compile(
-    r"""[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)"""
-)
 _VARIABLES = {server.kind: server.variable for server in SERVERS}
 
 
@@ -189,21 +192,11 @@ def with_env_port(
     told = (name for name, _ in find.env if name.endswith("PORT"))
     names = dict.fromkeys(filter(None, (_VARIABLES.get(find.kind), *told, "PORT")))
     for file in tree.called(*ENV_FILES, ".flaskenv"):
-        for name in names if file.folder == find.folder else ():
-            if (name != "PORT" or alone) and (said := env_port(file, name)):
-                port, number = said
-                sources = (*find.sources, file.line(number, f"{name}={port}"))
-                return find.replace(port=port, stated=True, sources=sources)
+        ports = env_ports(file) if file.folder == find.folder else {}
+        for name in (name for name in names if name in ports and (name != "PORT" or alone)):
+            port, source = ports[name]
+            return find.replace(port=port, stated=True, sources=(*find.sources, source))
     return find
-
-
-def env_port(file: File, name: str) -> tuple[int, int] | None:
-    """Return the port that an env file sets, and its line. No other line of it is used."""
-    for number, line in enumerate(file.text.splitlines(), 1):
-        match = _ENV_PORT.match(line)
-        if match and match[1] == name and (port := decimal(match[2], LAST_PORT)):
-            return port, number
-    return None
 
 
 def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
