@@ -60,6 +60,8 @@ _OPTIONAL = re.compile(r"\$\{\w+:?\+[^{}]*\}")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*|%PORT%)")
 BUILT = re.compile(r"(?:\./)?(?:dist|build|\.output|\.next|\.svelte-kit|out)(?:/|$)")
 """The folders of what was built before: it is started in production."""
+STATIC = ("serve", "http-server", "live-server", "http.server")
+"""Servers that serve the files of a folder."""
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
 _SHELL_CHARACTERS = frozenset("$`*?~")
 """Characters that only a shell interprets."""
@@ -201,7 +203,9 @@ def _parse_start(server: Server, words: tuple[str, ...], at: int, after: int) ->
     if first in server.not_with or (server.only_with and server.only_with not in rest):
         return None
     call = words[at:after]
-    production = server.production or " ".join(map(_program, call)) in server.built
+    built = " ".join(map(_program, call)) in server.built
+    built = built or (server.kind in STATIC and any(map(BUILT.match, rest)))
+    production = server.production or built
     return Start(server, words[:at], call, rest, address, _target(server, rest), production)
 
 

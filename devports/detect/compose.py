@@ -14,7 +14,7 @@ from itertools import takewhile
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import from_program, of_line, read, with_port
-from devports.detect.model import ENV_FILES, DetectedService, SkippedService, env_ports
+from devports.detect.model import ENV_FILES, DetectedService, SkippedService, env_ports, joined
 from devports.detect.node import by_script
 
 TYPE_CHECKING = False
@@ -69,6 +69,7 @@ _OWN_NAME = {
     "package.json": r'(?:^|\{)\s*"name"\s*:\s*"(?:[^"/]*/)?([^"/]+)"',
     "pyproject.toml": r"""^name\s*=\s*["']([^"']+)["']""",
     "go.mod": r"^module\s+(?:\S*/)?([\w.-]+)",
+    "pom.xml": r"^(?: {4}|\t| {2})<artifactId>([\w.-]+)<",
 }
 MOST_ROWS = 4000
 """Far more than a compose file has; it limits the work that a hostile one can cause."""
@@ -96,13 +97,13 @@ class Container(Frozen):
     Attributes:
         ports: what it publishes, with the lines.
         built: from a file of the project.
-        context: the folder of the program in it, by its build or its image; None: not known.
+        contexts: the folders whose program may be in it, by its build or its image.
     """
 
     name: str
     ports: tuple[tuple[Published, tuple[Source, ...]], ...] = ()
     built: bool = False
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
 
 
 def is_compose(name: str) -> bool:
@@ -159,8 +160,8 @@ def _services(
 def _both(known: Container, more: Container) -> Container:
     taken = {published.port for published, _ in known.ports}
     ports = (*known.ports, *(each for each in more.ports if each[0].port not in taken))
-    context = more.context if known.context is None else known.context
-    return Container(known.name, ports, known.built or more.built, context)
+    contexts = known.contexts or more.contexts
+    return Container(known.name, ports, known.built or more.built, contexts)
 
 
 def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
@@ -173,7 +174,7 @@ def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
 
 
 def _containers(
-    file: File, variables: dict[str, tuple[str, Source]], projects: frozenset[str]
+    file: File, variables: dict[str, tuple[str, Source]], projects: Mapping[str, str]
 ) -> Iterator[Container | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
@@ -193,10 +194,10 @@ def _containers(
                 used = (m[1] or m[3] for row in entry for m in _VARIABLE.finditer(row.text))
                 more = (variables[each][1] for each in used if each in variables)
                 published.append((port, (file.line(port.number), *more)))
-        context = _context(file.folder, *keys["build"]) if "build" in keys else None
-        own = "image" in keys and _image(_bare(_rest(keys["image"][0]))) in projects
-        context = "" if own else context
-        yield Container(name, tuple(published), own or "build" in keys, context)
+        contexts = _contexts(file.folder, *keys["build"]) if "build" in keys else ()
+        image = _image(_bare(_rest(keys["image"][0]))) if "image" in keys else ""
+        contexts = (projects[image],) if image in projects else contexts
+        yield Container(name, tuple(published), image in projects or "build" in keys, contexts)
 
 
 def _image(name: str) -> str:
@@ -204,27 +205,29 @@ def _image(name: str) -> str:
     return re.sub(r"[:@].*", "", name.rpartition("/")[2])
 
 
-def _projects(tree: Tree) -> frozenset[str]:
-    """Return the names of the project, as its own files at the top give them.
+def _projects(tree: Tree) -> dict[str, str]:
+    """Return the names of the project, as its own files at the top give them, and of its parts.
 
-    An image of that name is the project itself, built elsewhere.
+    An image of that name is built from that folder, elsewhere.
     """
+    files = [*tree.called(*_OWN_NAME)]
+    parts = {posixpath.basename(file.folder): file.folder for file in files if file.folder}
     found = (
         match[1]
-        for file in tree.called(*_OWN_NAME)
+        for file in files
         if not file.folder and (match := re.search(_OWN_NAME[file.name], file.text, re.MULTILINE))
     )
-    return frozenset(found)
+    return parts | dict.fromkeys(found, "")
 
 
-def _context(folder: str, row: Row, inner: Sequence[Row]) -> str | None:
-    """Return the folder that is built, if its Dockerfile has a usual name."""
+def _contexts(folder: str, row: Row, inner: Sequence[Row]) -> tuple[str, ...]:
+    """Return the folder of the Dockerfile, if that has a usual name, and the one that is built."""
     pairs = {key: _bare(_rest(each)) for key, each, _ in _pairs(inner)}
-    context = _bare(_rest(row)) or pairs.get("context", ".")
-    if not _DOCKERFILE.fullmatch(pairs.get("dockerfile", "Dockerfile")):
-        return None
-    path = posixpath.normpath(posixpath.join(folder, context))
-    return "" if path == "." else path
+    dockerfile = pairs.get("dockerfile", "Dockerfile")
+    if not _DOCKERFILE.fullmatch(dockerfile):
+        return ()
+    context = joined(folder, _bare(_rest(row)) or pairs.get("context", "."))
+    return tuple(dict.fromkeys((joined(context, posixpath.dirname(dockerfile)), context)))
 
 
 def _watched(container: Container) -> DetectedService:
@@ -242,7 +245,7 @@ def _watched(container: Container) -> DetectedService:
         port=first.port,
         stated=True,
         built=container.built,
-        context=container.context,
+        contexts=container.contexts,
         ports=tuple(names.items()),
     )
 

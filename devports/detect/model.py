@@ -126,7 +126,7 @@ class DetectedService(Frozen):
         takes_port: the port can be given to it; otherwise the port is fixed in its program.
         host: if a file names another than 127.0.0.1.
         built: a container built from this project, so another way to start a service of it.
-        context: the folder whose program that container is; None: not known.
+        contexts: the folders whose program that container may be, the likeliest first.
         written: the project itself contains this command; else it is the usual one of a framework.
         production: a way to start it in production, not on a developer's machine.
         ports: further ports by name.
@@ -146,7 +146,7 @@ class DetectedService(Frozen):
     host: str = ""
     env: tuple[tuple[str, str], ...] = ()
     built: bool = False
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
     written: bool = False
     production: bool = False
     ports: tuple[tuple[str, int], ...] = ()
@@ -174,6 +174,12 @@ def one_line(text: str) -> str:
     seen = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST])
     seen = " ".join(seen.split())
     return seen if len(seen) <= LONGEST else seen[: LONGEST - 3] + "..."
+
+
+def joined(folder: str, path: str) -> str:
+    """Return a path from a folder; empty for the scanned folder."""
+    found = posixpath.normpath(posixpath.join(folder, path))
+    return "" if found == "." else found
 
 
 def upwards(folder: str) -> Iterator[str]:

@@ -32,6 +32,7 @@ from devports.detect.model import (
     SkippedService,
     Source,
     env_ports,
+    joined,
     upwards,
 )
 from devports.detect.node import by_script, package_services
@@ -59,10 +60,14 @@ MOST_SERVICES = 50
 """A folder with more contains several projects; `init` is meant for each of them."""
 LONGEST_NAME = 64
 
-_PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
 FRAMEWORKS = frozenset(map(str.lower, ASGI | WSGI))
 """Kinds of a program, of which a command names the server only."""
-_NODES = frozenset(server.kind for server in NODE) | {"node"}
+_FAMILIES = {
+    **dict.fromkeys((*(server.kind for server in PYTHON), *FRAMEWORKS), "python"),
+    **dict.fromkeys((*(server.kind for server in NODE), "node"), "node"),
+    **dict.fromkeys(("rails", "puma", "rackup"), "ruby"),
+}
+"""The kinds of servers that may start one program."""
 TOO_MANY = "too many services: run devports init in the folder of each project"
 _BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
 _VARIABLES = {server.kind: server.variable for server in SERVERS}
@@ -124,10 +129,11 @@ def _agree(best: DetectedService, other: DetectedService) -> bool:
     return same and best.production == other.production
 
 
-def _other_way(find: DetectedService, best: DetectedService) -> SkippedService:
+def _other_way(find: DetectedService, *others: DetectedService) -> SkippedService:
     how = ", in a container" if not find.command else ""
     how = ", as a production server" if find.production else how
-    return SkippedService(find.sources[0], f"another way to start `{best.name}`{how}")
+    which = "one of the services" if others[1:] else f"`{others[0].name}`"
+    return SkippedService(find.sources[0], f"another way to start {which}{how}")
 
 
 def _merge_two(best: DetectedService, other: DetectedService) -> DetectedService:
@@ -153,33 +159,38 @@ def split_alternatives(
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
     for find in finds:
-        other = next((each for each in working if _is_alternative(find, each)), None)
-        if other is None:
-            kept.append(find)
+        likely = [(_likeness(find, other), other) for other in working]
+        best = max((likeness for likeness, _ in likely), default=0)
+        if best:
+            left.append(
+                _other_way(find, *(other for likeness, other in likely if likeness == best))
+            )
         else:
-            left.append(_other_way(find, other))
+            kept.append(find)
     return kept, left
 
 
-def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
-    """Return whether `find` starts the same service as `other` in another way."""
-    if not find.command and find.name == other.name:
-        return True
-    if find.built:
-        inside = find.context is not None and find.context in upwards(other.folder)
-        return find.port == other.port or inside
-    same = find.target == other.target and find.folder in upwards(other.folder)
-    together = find.folder == other.folder and server_family(find) == server_family(other)
-    program = find.folder == other.folder and find.kind == "program"
-    return find.production and (same or together or program)
+def _likeness(find: DetectedService, other: DetectedService) -> int:
+    """Return how likely `find` starts the service `other` in another way; 0: it does not."""
+    if find.command:
+        same = find.target == other.target and find.folder in upwards(other.folder)
+        together = find.folder == other.folder and server_family(find) == server_family(other)
+        program = find.folder == other.folder and find.kind == "program"
+        return int(find.production and (same or together or program))
+    signs = (
+        bool({*find.contexts} & {*upwards(other.folder)}),
+        find.built and find.port == other.port,
+        find.name == other.name,
+        find.contexts[:1] == (other.folder,),
+    )
+    return max(at for at, sign in enumerate((True, *signs)) if sign)
 
 
 def server_family(find: DetectedService) -> str:
     """Return the kind of a server, the same for kinds that may start one program."""
-    if find.kind in _PYTHONS:
-        return "python"
     by_node = find.command.split(" ", 1)[0] in _BY_NODE
-    return "node" if find.kind in _NODES or (by_node and find.kind == "program") else find.kind
+    kind = "node" if by_node and find.kind == "program" else find.kind
+    return _FAMILIES.get(kind, kind)
 
 
 def with_env_port(
@@ -344,8 +355,8 @@ def _folder(above: str, entry: Entry) -> str | None:
     below = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
     if "${" in below or below.startswith(("/", "~")):
         return None
-    folder = posixpath.normpath(posixpath.join(above, below))
-    return None if folder.startswith("..") else "" if folder == "." else folder
+    folder = joined(above, below)
+    return None if folder.startswith("..") else folder
 
 
 def _text(entry: object, *keys: str) -> str:
