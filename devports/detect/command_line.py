@@ -51,6 +51,8 @@ LAUNCHERS = frozenset(
 VALUED = frozenset("-e -f -p --file --env-file --package --with".split())
 """Options of launchers that are followed by a value."""
 
+OF_PROJECT = ("manage.py", "mvnw", "gradlew")
+"""Programs that a project has of its own, with the same name in every project."""
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: elsewhere, a file with the name of a server is the user's own."""
 
@@ -191,7 +193,7 @@ def past_launchers(words: tuple[str, ...]) -> int:
 def _program(word: str) -> str:
     """Return the name of a program: vite for `node_modules/.bin/vite`, but `./serve` for itself."""
     folder, _, name = word.replace("\\", "/").rpartition("/")
-    if folder and posixpath.basename(folder) not in PROGRAMS and name != "manage.py":
+    if folder and posixpath.basename(folder) not in PROGRAMS and name not in OF_PROJECT:
         return word
     name = name.removesuffix(".exe").removesuffix(".cmd")
     return re.sub(r"(?<=^python)3?\.\d+$", "3", name)

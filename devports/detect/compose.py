@@ -241,7 +241,7 @@ def _watched(container: Container) -> DetectedService:
         names=(container.name,),
         kind="container",
         sources=sources,
-        target=f"container {container.name}",
+        target=f"container {container.name} {first.port}",
         port=first.port,
         stated=True,
         built=container.built,

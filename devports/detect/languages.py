@@ -30,8 +30,7 @@ class Mark(Frozen):
         file: its name.
         text: what it contains, as a pattern.
         beside: a file in the same folder that must exist; empty: none.
-        command: what starts the server, without the address. `./mvnw` becomes `mvn` where the
-            project has none.
+        command: what starts the server, without the address.
         ports: files, from its folder, with the port, each with a pattern.
     """
 
@@ -47,22 +46,24 @@ _PROPERTIES = tuple(
     for profile in ("", "-dev", "-local")
     for ending, pattern in (
         ("properties", r"^server\.port\s*=\s*\D*?(\d{2,5})"),
-        ("yml", r"^server:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+port:[ \t]*\D*?(\d{2,5})"),
-        ("yaml", r"^server:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+port:[ \t]*\D*?(\d{2,5})"),
+        *(
+            (ending, r"^server(?:\.|:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+)port:[ \t]*\D*?(\d{2,5})")
+            for ending in ("yml", "yaml")
+        ),
     )
 )
 _QUARKUS = (
     ("src/main/resources/application.properties", r"^(?:%dev\.)?quarkus\.http\.port\s*=\s*(\d+)"),
 )
 _PUMA = (("config/puma.rb", r"""^\s*port\s*\(?\s*(?:Integer\()?(?:ENV\b.*?)?\b(\d{2,5})\b"""),)
-_WEB = r"spring-boot-starter-(?:web|webmvc|webflux|graphql|thymeleaf|data-rest)\b"
+_WEB = r"spring-boot-starter-(?:web|webmvc|webflux|graphql|thymeleaf|data-rest)\b(?!-)"
 _GRADLE = ("build.gradle", "build.gradle.kts")
 
 MARKS = (
-    Mark("pom.xml", _WEB, "./mvnw spring-boot:run", ports=_PROPERTIES),
-    *(Mark(name, _WEB, "./gradlew bootRun", ports=_PROPERTIES) for name in _GRADLE),
-    Mark("pom.xml", "quarkus-maven-plugin", "./mvnw quarkus:dev", ports=_QUARKUS),
-    *(Mark(name, "io.quarkus", "./gradlew quarkusDev", ports=_QUARKUS) for name in _GRADLE),
+    Mark("pom.xml", _WEB, "mvn spring-boot:run", ports=_PROPERTIES),
+    *(Mark(name, _WEB, "gradle bootRun", ports=_PROPERTIES) for name in _GRADLE),
+    Mark("pom.xml", "quarkus-maven-plugin", "mvn quarkus:dev", ports=_QUARKUS),
+    *(Mark(name, "io.quarkus", "gradle quarkusDev", ports=_QUARKUS) for name in _GRADLE),
     Mark("artisan", "", "php artisan serve", "composer.json", ((".env", r"^SERVER_PORT=(\d+)"),)),
     Mark("spark", "", "php spark serve", "composer.json"),
     Mark("composer.json", "", "php -S -t public", "public/index.php"),
@@ -92,11 +93,16 @@ LANGUAGES = {
 }
 """The file that every project of a language has, and the kinds of its servers."""
 PROJECT_FILES = (".csproj", ".fsproj")
+SETTINGS_FILES = tuple(
+    f"{name}.{ending}"
+    for name in ("app", "application", "config", "conf", "settings")
+    for ending in ("ini", "toml", "yaml", "yml", "json")
+)
 LAUNCH_SETTINGS = "launchSettings.json"
 NAMED = frozenset(
     {mark.file for mark in MARKS}
     | {posixpath.basename(path) for mark in MARKS for path, _ in mark.ports}
-    | {LAUNCH_SETTINGS, *LANGUAGES, "index.php", "config.ru", "rails"}
+    | {LAUNCH_SETTINGS, *SETTINGS_FILES, *LANGUAGES, "index.php", "config.ru", "rails"}
 )
 
 _WEB_SDK = re.compile(r"Microsoft\.NET\.Sdk\.(?:Web|BlazorWebAssembly)\b")
@@ -143,12 +149,14 @@ def _source(file: File, mark: Mark) -> Source:
 
 
 def _wrapped(tree: Tree, folder: str, command: str) -> tuple[str, ...]:
-    """Return the command, with the program on PATH where the project has no wrapper of its own."""
+    """Return the command, with the wrapper that the project has in this folder or above."""
     words = tuple(command.split())
-    installed = {"./mvnw": "mvn", "./gradlew": "gradle"}.get(words[0], "")
-    if not installed or posixpath.join(folder, words[0][2:]) in tree.names:
+    wrapper = {"mvn": "mvnw", "gradle": "gradlew"}.get(words[0], "")
+    path = tree.nearest(folder, wrapper) if wrapper else ""
+    if not path:
         return words
-    return (installed, *words[1:])
+    program = posixpath.relpath(path, folder or ".")
+    return (program if "/" in program else f"./{program}", *words[1:])
 
 
 def _ports(tree: Tree, file: File, mark: Mark) -> Iterator[tuple[int, Source]]:
@@ -166,10 +174,16 @@ def _names(folder: str, *others: str) -> tuple[str, ...]:
     return tuple(filter(None, (posixpath.basename(folder), *others)))
 
 
-def dotnet_services(tree: Tree) -> Iterator[DetectedService]:
-    """Yield a service for each web project of .NET."""
-    projects = (file for file in tree.files if file.name.endswith(PROJECT_FILES))
-    for file in first_in_folders(file for file in projects if _WEB_SDK.search(file.text)):
+def dotnet_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield a service for each web project of .NET that no other one serves, as it can Blazor."""
+    every = [file for file in tree.files if file.name.endswith(PROJECT_FILES)]
+    projects = [file for file in every if _WEB_SDK.search(file.text)]
+    for file in first_in_folders(projects):
+        refers = re.compile(rf'<ProjectReference Include="[^"]*\b{re.escape(file.name)}"')
+        by = next((other for other in projects if refers.search(other.text)), None)
+        if by is not None and "BlazorWebAssembly" in file.text:
+            yield SkippedService(file.source("Sdk"), f"{by.path} serves it")
+            continue
         settings = posixpath.join(file.folder, "Properties", LAUNCH_SETTINGS)
         found = (_url(each) for each in tree.files if each.path == settings)
         port, *more = next(filter(None, found), (0,))
@@ -200,6 +214,14 @@ _GO_FLAG = re.compile(
 _GO_VARIABLE = re.compile(r'(?i:getenv|lookupenv)\w*\(\s*"(\w*PORT)"(?:,\s*":?(\d{2,5}))?')
 _GO_NUMBER = re.compile(r'(?:ListenAndServe\w*|Run|Listen|Start|Addr)[(:]\s*"[\w.]*:(\d{2,5})"')
 _GO_DEFAULT = re.compile(r'"[\w.]*:?(\d{4,5})"')
+SETTINGS_FOLDERS = ("", "conf", "config", "configs", "etc")
+"""Where a program has its settings, from its module."""
+_SECTION = re.compile(r"""[ \t]*["'\[]?(\w+)["'\]]?[ \t]*(?:[:=][ \t]*\{?)?[ \t]*""")
+_SETTING = re.compile(
+    r"""[ \t]*["']?(\w*?)_?port["']?[ \t]*[:=][ \t]*["']?[\w.]*?:?(\d{2,5})\b""", re.IGNORECASE
+)
+_OWN = ("", "http", "server", "app", "web", "api")
+"""What a port in the settings of a server may be called; others are those of a database."""
 GIN_PORT = 8080
 """gin's `Run()` reads PORT, and uses 8080 without it."""
 
@@ -226,7 +248,7 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
                 if match := _GO_SERVES.search(file.text):
-                    yield _go(module, folder, _line(file, match), (file, *own, *rest))
+                    yield _go(tree, module, folder, _line(file, match), (file, *own, *rest))
                     break
 
 
@@ -241,8 +263,10 @@ def _line(file: File, match: re.Match[str]) -> Source:
     return file.line(file.text.count("\n", 0, match.end()) + 1)
 
 
-def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> DetectedService:
-    told = next(filter(None, map(_told, files)), Told())
+def _go(
+    tree: Tree, module: File, folder: str, source: Source, files: tuple[File, ...]
+) -> DetectedService:
+    told = next(filter(None, map(_told, files)), None) or _in_settings(tree, module)
     inner = posixpath.relpath(folder or ".", module.folder or ".")
     package = "." if inner == "." else f"./{inner}"
     fixed = bool(told.port and not told.words and not told.env)
@@ -257,8 +281,22 @@ def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> D
         stated=bool(told.port),
         takes_port=not fixed,
         env=told.env,
-        notes=("The port is fixed in the program.",) if fixed else (),
+        notes=(f"The port is fixed in {told.source.path}.",) if told.source and fixed else (),
     )
+
+
+def _in_settings(tree: Tree, module: File) -> Told:
+    """Return the port in a settings file of a program, which only that file can change."""
+    for file in tree.called(*SETTINGS_FILES):
+        near = tree.nearest(file.folder, module.name) == module.path
+        section = ""
+        inside = near and file.folder.removeprefix(module.folder).strip("/") in SETTINGS_FOLDERS
+        for number, line in enumerate(file.text.splitlines() if inside else (), 1):
+            found = _SETTING.match(line)
+            if found and (found[1].lower() or section) in _OWN:
+                return Told(_port(found[2]), source=file.line(number))
+            section = named[1].lower() if (named := _SECTION.fullmatch(line)) else section
+    return Told()
 
 
 def _port(digits: str) -> int:

@@ -314,7 +314,7 @@ OTHER = (
     ),
     _backend(
         "spring",
-        "mvn spring-boot:run, ./mvnw spring-boot:run, gradle bootRun, ./gradlew bootRun",
+        "mvn spring-boot:run, mvnw spring-boot:run, gradle bootRun, gradlew bootRun",
         8080,
         "",
         "",
@@ -324,7 +324,7 @@ OTHER = (
     ),
     _backend(
         "quarkus",
-        "mvn quarkus:dev, ./mvnw quarkus:dev, gradle quarkusDev, ./gradlew quarkusDev",
+        "mvn quarkus:dev, mvnw quarkus:dev, gradle quarkusDev, gradlew quarkusDev",
         8080,
         "",
         "",
