@@ -1,8 +1,8 @@
 """Services that compose files publish, and those that a Procfile starts. Pure.
 
 Not a YAML parser: `services: NAME: ports:` is read in its common forms, by indentation. Other forms
-(anchors, variables without a default, ranges) are reported as skipped. A Procfile is read as
-foreman, honcho and overmind do: `NAME: COMMAND` lines.
+(an alias of a list, variables without a default, ranges) are reported as skipped. A Procfile is
+read as foreman, honcho and overmind do: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
 """The developer's own first: where a name occurs twice, the first one counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
+_ANCHOR = re.compile(r":[ \t]+&([\w.-]+)$")
+_ALIAS = re.compile(r"\*([\w.-]+)")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _BLOCK = re.compile(r"[|>][-+0-9]*")
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-]([\w.-]+))?\.ya?ml")
@@ -181,8 +183,9 @@ def _containers(
     if top < 0 or any(row.text.startswith("\t") for row in rows):
         yield SkippedService(file.source(), "no `services:` that could be read")
         return
+    anchors = _anchors(rows)
     for name, _, body in _pairs(_deeper(rows[top + 1 :], rows[top].indent)):
-        keys = {key: (row, inner) for key, row, inner in _pairs(body)}
+        keys = _keys(body, anchors)
         published: list[tuple[Published, tuple[Source, ...]]] = []
         for entry in entries(*keys["ports"]) if "ports" in keys else ():
             values = {name: value for name, (value, _) in variables.items()}
@@ -197,7 +200,24 @@ def _containers(
         contexts = _contexts(file.folder, *keys["build"]) if "build" in keys else ()
         image = _image(_bare(_rest(keys["image"][0]))) if "image" in keys else ""
         contexts = (projects[image],) if image in projects else contexts
-        yield Container(name, tuple(published), image in projects or "build" in keys, contexts)
+        built = "build" in keys or projects.get(image) == ""
+        yield Container(name, tuple(published), built, contexts)
+
+
+def _anchors(rows: Sequence[Row]) -> dict[str, tuple[Row, ...]]:
+    """Return the tables that other ones can merge: `x-common: &common`."""
+    named = ((at, row, _ANCHOR.search(row.text)) for at, row in enumerate(rows))
+    return {match[1]: _below(rows[at + 1 :], row.indent) for at, row, match in named if match}
+
+
+def _keys(
+    body: Sequence[Row], anchors: Mapping[str, Sequence[Row]]
+) -> dict[str, tuple[Row, tuple[Row, ...]]]:
+    """Return the keys of a service, with those of the tables that it merges: `<<: *common`."""
+    own = [row.text for row in body if row.indent == body[0].indent]
+    names = _ALIAS.findall(" ".join(text for text in own if text.startswith("<<:")))
+    tables = (*(anchors.get(name, ()) for name in names), body)
+    return {key: (row, inner) for rows in tables for key, row, inner in _pairs(rows)}
 
 
 def _image(name: str) -> str:

@@ -35,7 +35,7 @@ _SUBCLASS = re.compile(rf"^class (\w+)\((?:\w+\.)*({'|'.join(CLASSES)})\b", re.M
 _NOT_PROGRAMS = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
-MAIN_FILES = "streamlit_app Home app main server run web_demo demo Hello".split()
+MAIN_FILES = "wsgi asgi streamlit_app Home app main server run web_demo demo Hello".split()
 """Usual names of the file to start, the most likely first."""
 SETTINGS = ".streamlit/config.toml"
 PAGES = "pages"
@@ -124,9 +124,10 @@ def application_services(tree: Tree) -> Iterator[DetectedService | SkippedServic
     makers = {name: kind for file in files for name, kind in makers_in(file.text, classes).items()}
     found = [(file, app) for file in files if (app := app_in(file.text, makers, classes))]
     programs = [file for library in LIBRARIES for file in _programs(tree, library)]
-    first: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
     for file, app in sorted(found, key=_plainest):
-        known = first.setdefault(app.maker, file.path) if app.maker else file.path
+        made = app.maker or file.path, importable(tree, file)[0]
+        known = first.setdefault(made, file.path)
         whole = next((each for each in programs if _imports_module(tree, each, file)), None)
         if known != file.path:
             yield SkippedService(file.line(app.line), f"{known} starts the same application")
@@ -136,10 +137,10 @@ def application_services(tree: Tree) -> Iterator[DetectedService | SkippedServic
             yield _service(tree, file, app)
 
 
-def _plainest(found: tuple[File, App]) -> tuple[int, bool]:
+def _plainest(found: tuple[File, App]) -> tuple[int, bool, tuple[int, str]]:
     """Return the order of files of one application: one that reads arguments is no module."""
     file, _ = found
-    return file.path.count("/"), "parse_args(" in file.text
+    return file.path.count("/"), "parse_args(" in file.text, _likeliest(file)
 
 
 def _is_part(tree: Tree, file: File, app: App, other: File, whole: App) -> bool:
@@ -147,8 +148,10 @@ def _is_part(tree: Tree, file: File, app: App, other: File, whole: App) -> bool:
 
     The other one calls its factory, or mounts it.
     """
-    used = whole.maker == app.name if app.factory else ".mount(" in other.text
-    return used and _imports_module(tree, other, file)
+    if not app.factory:
+        return ".mount(" in other.text and _imports_module(tree, other, file)
+    together = importable(tree, file)[0] == importable(tree, other)[0]
+    return whole.maker == app.name and together and _is_imported(app.name, other)
 
 
 def _imports_module(tree: Tree, by: File, file: File) -> bool:

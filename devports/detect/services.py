@@ -183,7 +183,7 @@ def _likeness(find: DetectedService, other: DetectedService) -> int:
         find.name == other.name,
         find.contexts[:1] == (other.folder,),
     )
-    return max(at for at, sign in enumerate((True, *signs)) if sign)
+    return sum(sign << at for at, sign in enumerate(signs))
 
 
 def server_family(find: DetectedService) -> str:

@@ -161,9 +161,8 @@ def _expects(word: str, program: str, *, first: bool) -> str:
 
 def _is_ordinary(word: str) -> bool:
     """Return whether what follows -p is a port or a file: most programs mean one of these."""
-    return (
-        bool(_PORTS.fullmatch(word)) or bool(_FILE.fullmatch(word)) or len(_WORD.findall(word)) > 1
-    )
+    plain = word.rstrip("\"',")  # in a line of a file
+    return bool(_PORTS.fullmatch(plain) or _FILE.fullmatch(word)) or len(_WORD.findall(word)) > 1
 
 
 def _redact_word(word: str, program: str, depth: int, *, script: bool) -> str:
