@@ -53,6 +53,8 @@ PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
 """The developer's own first: where a name occurs twice, the first one counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
+_MOUNTS = re.compile(r"""-[ \t]+["']?\./?:""")
+"""A volume with the project itself."""
 _ANCHOR = re.compile(r":[ \t]+&([\w.-]+)$")
 _ALIAS = re.compile(r"\*([\w.-]+)")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
@@ -200,6 +202,8 @@ def _containers(
         contexts = _contexts(file.folder, *keys["build"]) if "build" in keys else ()
         image = _image(_bare(_rest(keys["image"][0]))) if "image" in keys else ""
         contexts = (projects[image],) if image in projects else contexts
+        if contexts and any(_MOUNTS.match(row.text) for row in keys.get("volumes", ((), ()))[1]):
+            contexts += (file.folder,)
         built = "build" in keys or projects.get(image) == ""
         yield Container(name, tuple(published), built, contexts)
 

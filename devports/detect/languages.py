@@ -206,6 +206,8 @@ _GO_SERVES = re.compile(
     re.MULTILINE,
 )
 """net/http; gin's Run, fiber's Listen and echo's Start."""
+_GO_STARTS = re.compile(r"\bNewServer\(|[sS]erver\.(?:Start|Run|Serve|Listen|Open)\w*\(")
+"""A main package that starts the server of another one."""
 _GO_LIBRARY = re.compile(r'"(?:net/http|github\.com/(?:gin-gonic|gofiber|labstack)/\S*)"')
 _GO_FLAG = re.compile(
     r'\b(?:flag|[fF]lags(?:\(\))?)\.(String|Int)\w*\((?:&\w+,\s*)?"((?:http-?)?(?:addr|address|port|listen))",'
@@ -241,9 +243,11 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
     for module in tree.called("go.mod"):
         files = [file for file in every if tree.nearest(file.folder, "go.mod") == module.path]
         mains = sorted({file.folder for file in files if _GO_MAIN.search(file.text)})
+        starting = {f.folder for f in files if f.folder in mains and _GO_STARTS.search(f.text)}
+        starting |= {*mains} if len(mains) == 1 else set()
         for folder in mains:
             own = [file for file in files if file.folder == folder]
-            whole = len(mains) == 1 or _is_named(folder, module)
+            whole = folder in starting if starting else _is_named(folder, module)
             rest = [file for file in files if file.folder != folder] if whole else []
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
@@ -312,8 +316,10 @@ def _told(file: File) -> Told | None:
     if named := _GO_VARIABLE.search(text):
         default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
         return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
-    if number := _GO_NUMBER.search(text):
-        return Told(_port(number[1]), source=_line(file, number))
+    numbers = {number[1]: number for number in _GO_NUMBER.finditer(text)}
+    if len(numbers) == 1:  # of several, one may redirect to TLS, and one be for debugging
+        for port, number in numbers.items():
+            return Told(_port(port), source=_line(file, number))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None

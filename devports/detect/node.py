@@ -69,7 +69,7 @@ _VARIABLE = re.compile(
     r"""(?:(?:\s*,\s*10\b)?\s*\)?\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>(?!10\b)\d{2,5}))?"""
 )
 _LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
-_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
+_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{4,5})\b""")
 _LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
 
 _CONFIGURED = re.compile(
@@ -260,7 +260,9 @@ class _Package:
         if own.words[0] not in RUNNERS:
             return f"`{' '.join(_call(own.words))}` {UNKNOWN}"
         asked = self.port_of(own)
-        shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(own)))
+        files = self.files(own)
+        told = asked and (asked.is_own or asked.source.path in [file.path for file in files])
+        shown = told or self.uses(*FRAMEWORKS) or any(map(listens_in, files))
         if not shown:
             return "not recognized as a server"
         source = self.source(program.script or name)
@@ -410,23 +412,26 @@ def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
 
 
 class PortInCode(Frozen):
-    """A port in a program: the default of a `variable`, or fixed if that is empty."""
+    """A port in a program: the default of a `variable`, or fixed if that is empty.
+
+    `is_own`: it is the program's own one; a constant may be that of something else, a database.
+    """
 
     source: Source
     port: int
     variable: str = ""
+    is_own: bool = True
 
 
 def port_in_code(file: File) -> PortInCode | None:
-    """Return the port in a JavaScript program; the variable counts first.
-
-    A constant may be the port of something else, for example a database: it counts last.
-    """
+    """Return the port in a JavaScript program; the variable counts first, a constant last."""
     if match := _VARIABLE.search(file.text):
         variable = next(filter(None, match.group("dot", "index", "got")))
         return _found(file, match, match["port"], variable)
-    found = _LISTENED.search(file.text) or _CONSTANT.search(file.text)
-    return _found(file, found, found[1]) if found else None
+    if match := _LISTENED.search(file.text):
+        return _found(file, match, match[1])
+    match = _CONSTANT.search(file.text)
+    return _found(file, match, match[1]).replace(is_own=False) if match else None
 
 
 def listens_in(file: File) -> Source | None:
