@@ -99,10 +99,30 @@ SETTINGS_FILES = tuple(
     for ending in ("ini", "toml", "yaml", "yml", "json")
 )
 LAUNCH_SETTINGS = "launchSettings.json"
+TARGET_FILES = {
+    **dict.fromkeys(("Makefile", "makefile", "GNUmakefile"), "make"),
+    **dict.fromkeys(("justfile", "Justfile", ".justfile"), "just"),
+    **dict.fromkeys(("Taskfile.yml", "Taskfile.yaml"), "task"),
+    **dict.fromkeys(("deno.json", "deno.jsonc"), "deno task"),
+    "composer.json": "composer run",
+}
+"""Files whose targets start something, and the tool that starts it."""
+_TARGET = re.compile(
+    r"""^(?:@|[ \t]{2,}["']?)?(dev|develop|start|serve|server)["']?(?: (?![?+]?=)[^:\n]*)?:(?!=)""",
+    re.MULTILINE,
+)
 NAMED = frozenset(
     {mark.file for mark in MARKS}
     | {posixpath.basename(path) for mark in MARKS for path, _ in mark.ports}
-    | {LAUNCH_SETTINGS, *SETTINGS_FILES, *LANGUAGES, "index.php", "config.ru", "rails"}
+    | {
+        LAUNCH_SETTINGS,
+        *SETTINGS_FILES,
+        *TARGET_FILES,
+        *LANGUAGES,
+        "index.php",
+        "config.ru",
+        "rails",
+    }
 )
 
 _WEB_SDK = re.compile(r"Microsoft\.NET\.Sdk\.(?:Web|BlazorWebAssembly)\b")
@@ -323,6 +343,16 @@ def _told(file: File) -> Told | None:
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None
+
+
+def unknown_targets(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:
+    """Yield what starts a server by its name, for a tool that init does not run, where none is."""
+    served = {folder for each in services if each.command for folder in upwards(each.folder)}
+    for file in tree.called(*TARGET_FILES):
+        for match in _TARGET.finditer(file.text) if file.folder not in served else ():
+            tool = TARGET_FILES[file.name]
+            source = file.line(file.text.count("\n", 0, match.start(1)) + 1)
+            yield SkippedService(source, f"what `{tool} {match[1]}` starts is not known")
 
 
 def unknown_projects(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:

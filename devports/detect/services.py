@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from itertools import count
+from itertools import chain, count
 
 from devports.core.jsonc import JsoncError, inside, parse, plain
 from devports.core.text import LAST_PORT
@@ -94,8 +94,8 @@ def merge_services(tree: Tree, finds: Iterable[DetectedService | SkippedService]
     services, displaced = with_ports(named)
     skipped = [find for find in every if isinstance(find, SkippedService)]
     further = [SkippedService(each.sources[0], TOO_MANY) for each in merged[MOST_SERVICES:]]
-    unknown = languages.unknown_projects(tree, merged)
-    left = (*skipped, *less, *other_ways, *displaced, *further, *unknown)
+    unknown = languages.unknown_projects(tree, merged), languages.unknown_targets(tree, merged)
+    left = (*skipped, *less, *other_ways, *displaced, *further, *chain(*unknown))
     return MergeResult(tuple(services), tuple(dict.fromkeys(left)))
 
 
