@@ -165,7 +165,7 @@ def _known(
 
 def _source(file: File, mark: Mark) -> Source:
     match = re.search(mark.text, file.text, re.MULTILINE) if mark.text else None
-    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else file.source()
+    return file.at(match.end()) if match else file.source()
 
 
 def _wrapped(tree: Tree, folder: str, command: str) -> tuple[str, ...]:
@@ -187,7 +187,7 @@ def _ports(tree: Tree, file: File, mark: Mark) -> Iterator[tuple[int, Source]]:
             match = re.search(pattern, each.text, re.MULTILINE)
             port = decimal(match[1], LAST_PORT) if match else None
             if match and port:
-                yield port, each.line(each.text.count("\n", 0, match.end()) + 1)
+                yield port, each.at(match.end())
 
 
 def _names(folder: str, *others: str) -> tuple[str, ...]:
@@ -213,10 +213,10 @@ def dotnet_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
 
 def _url(file: File) -> tuple[int, Source] | None:
     """Return the port of the first profile of a launchSettings.json that `dotnet run` uses."""
-    text = _IIS.sub(lambda match: "\n" * match[0].count("\n"), file.text)
+    text = _IIS.sub(lambda match: re.sub(r".", " ", match[0]), file.text)
     match = _URL.search(text)
     port = decimal(match[1], LAST_PORT) if match else None
-    return (port, file.line(text.count("\n", 0, match.start(1)) + 1)) if match and port else None
+    return (port, file.at(match.start(1))) if match and port else None
 
 
 _GO_MAIN = re.compile(r"^package main\b", re.MULTILINE)
@@ -272,7 +272,7 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
                 if match := _GO_SERVES.search(file.text):
-                    yield _go(tree, module, folder, _line(file, match), (file, *own, *rest))
+                    yield _go(tree, module, folder, file.at(match.end()), (file, *own, *rest))
                     break
 
 
@@ -280,11 +280,6 @@ def _is_named(folder: str, module: File) -> bool:
     """Return whether a main package has the name of its module, or is at the top of it."""
     named = re.search(r"^module\s+(?:\S*/)?([\w.-]+)", module.text, re.MULTILINE)
     return folder == module.folder or bool(named and named[1] == posixpath.basename(folder))
-
-
-def _line(file: File, match: re.Match[str]) -> Source:
-    """Return the line on which a match ends."""
-    return file.line(file.text.count("\n", 0, match.end()) + 1)
 
 
 def _go(
@@ -332,14 +327,13 @@ def _told(file: File) -> Told | None:
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
+        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), file.at(flag.end()))
     if named := _GO_VARIABLE.search(text):
         default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
-        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
-    numbers = {number[1]: number for number in _GO_NUMBER.finditer(text)}
-    if len(numbers) == 1:  # of several, one may redirect to TLS, and one be for debugging
-        for port, number in numbers.items():
-            return Told(_port(port), source=_line(file, number))
+        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), file.at(named.end()))
+    numbers = [*_GO_NUMBER.finditer(text)]
+    if len({number[1] for number in numbers}) == 1:  # others redirect to TLS, or are for debugging
+        return Told(_port(numbers[0][1]), source=file.at(numbers[0].end()))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None
@@ -351,8 +345,9 @@ def unknown_targets(tree: Tree, services: Iterable[DetectedService]) -> Iterator
     for file in tree.called(*TARGET_FILES):
         for match in _TARGET.finditer(file.text) if file.folder not in served else ():
             tool = TARGET_FILES[file.name]
-            source = file.line(file.text.count("\n", 0, match.start(1)) + 1)
-            yield SkippedService(source, f"what `{tool} {match[1]}` starts is not known")
+            yield SkippedService(
+                file.at(match.start(1)), f"what `{tool} {match[1]}` starts is not known"
+            )
 
 
 def unknown_projects(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:

@@ -54,8 +54,11 @@ class File(Frozen):
             what: the text to show instead of the line.
         """
         at = self.text.find(needle) if needle else -1
-        line = self.text.count("\n", 0, at) + 1 if at >= 0 else 0
-        return self.line(line, what)
+        return self.at(at, what) if at >= 0 else self.line(0, what)
+
+    def at(self, offset: int, what: str = "") -> Source:
+        """Return the line of an offset as a source."""
+        return self.line(self.text.count("\n", 0, offset) + 1, what)
 
     def line(self, number: int, what: str = "") -> Source:
         """Return a line, from 1, as a source."""

@@ -437,7 +437,7 @@ def port_in_code(file: File) -> PortInCode | None:
 def listens_in(file: File) -> Source | None:
     """Return the line on which a JavaScript program listens; one in a comment does not count."""
     match = _LISTENS.search(file.text)
-    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
+    return file.at(match.end()) if match else None
 
 
 def configured_in(file: File) -> PortInCode | None:
@@ -449,5 +449,4 @@ def configured_in(file: File) -> PortInCode | None:
 
 def _found(file: File, match: re.Match[str], number: str | None, variable: str = "") -> PortInCode:
     at = match.start() if number is None else match.string.index(number, match.start())
-    shown = file.line(file.text.count("\n", 0, at) + 1)
-    return PortInCode(shown, decimal(number or "", LAST_PORT) or 0, variable)
+    return PortInCode(file.at(at), decimal(number or "", LAST_PORT) or 0, variable)
