@@ -602,7 +602,7 @@ def _count(services: Sequence[DetectedService]) -> str:
 
 
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
-    """Return a command for each service that can be started, for all of them, and for the others."""
+    """Return a command for each service that can be started, for all of these, and for others."""
     with_port = [service for service in services if service.port]
     starts = [own_command("run", service.name) for service in with_port if service.command]
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
