@@ -9,9 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.detect.command_line import Line, command_text, of_line
+from devports.detect.command_line import Line, command_text, of_line, port_in
 from devports.detect.model import DetectedService, SkippedService, first_in_folders, upwards
 from devports.detect.python import interpreter
 from devports.detect.servers import HOST, PORT
@@ -185,8 +184,7 @@ def _ports(tree: Tree, file: File, mark: Mark) -> Iterator[tuple[int, Source]]:
         path = posixpath.join(file.folder, name)
         for each in (each for each in tree.files if each.path == path):
             match = re.search(pattern, each.text, re.MULTILINE)
-            port = decimal(match[1], LAST_PORT) if match else None
-            if match and port:
+            if match and (port := port_in(match[1])):
                 yield port, each.at(match.end())
 
 
@@ -215,7 +213,7 @@ def _url(file: File) -> tuple[int, Source] | None:
     """Return the port of the first profile of a launchSettings.json that `dotnet run` uses."""
     text = _IIS.sub(lambda match: re.sub(r".", " ", match[0]), file.text)
     match = _URL.search(text)
-    port = decimal(match[1], LAST_PORT) if match else None
+    port = port_in(match[1]) if match else 0
     return (port, file.at(match.start(1))) if match and port else None
 
 
@@ -313,13 +311,9 @@ def _in_settings(tree: Tree, module: File) -> Told:
         for number, line in enumerate(file.text.splitlines() if inside else (), 1):
             found = _SETTING.match(line)
             if found and (found[1].lower() or section) in _OWN:
-                return Told(_port(found[2]), source=file.line(number))
+                return Told(port_in(found[2]), source=file.line(number))
             section = named[1].lower() if (named := _SECTION.fullmatch(line)) else section
     return Told()
-
-
-def _port(digits: str) -> int:
-    return decimal(digits, LAST_PORT) or 0
 
 
 def _told(file: File) -> Told | None:
@@ -327,13 +321,13 @@ def _told(file: File) -> Told | None:
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), file.at(flag.end()))
+        return Told(port_in(flag[3]), (f"--{flag[2]}", value), (), file.at(flag.end()))
     if named := _GO_VARIABLE.search(text):
         default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
-        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), file.at(named.end()))
+        return Told(port_in(default) or GIN_PORT, (), ((named[1], PORT),), file.at(named.end()))
     numbers = [*_GO_NUMBER.finditer(text)]
     if len({number[1] for number in numbers}) == 1:  # others redirect to TLS, or are for debugging
-        return Told(_port(numbers[0][1]), source=file.at(numbers[0].end()))
+        return Told(port_in(numbers[0][1]), source=file.at(numbers[0].end()))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None

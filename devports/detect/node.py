@@ -7,7 +7,6 @@ import posixpath
 import re
 from itertools import pairwise
 
-from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import (
     DetectedAddress,
@@ -84,7 +83,7 @@ ENV_OF_MODE = (".env.development", ".env.local", ".env")
 def package_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
-        package = _package(file)
+        package = table_of(file)
         if package is None:
             yield SkippedService(file.source(), "it is not valid JSON")
         else:
@@ -97,7 +96,7 @@ def by_script(
     """Return the service that a command starts through a script of package.json: `npm start`."""
     files = (file for file in tree.called(NAME) if file.folder == folder)
     for file in files if line.words[0] in MANAGERS.values() else ():
-        package = _Package(tree, file, _package(file) or {})
+        package = _Package(tree, file, table_of(file) or {})
         called = package.follow.called(line)
         for program in package.follow.programs(called)[:1] if called else ():
             made = package.service(called, program, several=False)
@@ -106,7 +105,8 @@ def by_script(
     return None
 
 
-def _package(file: File) -> dict[str, object] | None:
+def table_of(file: File) -> dict[str, object] | None:
+    """Return the table in a JSON file; None if it has none."""
     try:
         data = json.loads(file.text)
     except (ValueError, RecursionError):
@@ -449,4 +449,4 @@ def configured_in(file: File) -> PortInCode | None:
 
 def _found(file: File, match: re.Match[str], number: str | None, variable: str = "") -> PortInCode:
     at = match.start() if number is None else match.string.index(number, match.start())
-    return PortInCode(file.at(at), decimal(number or "", LAST_PORT) or 0, variable)
+    return PortInCode(file.at(at), port_in(number or ""), variable)

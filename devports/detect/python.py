@@ -8,7 +8,7 @@ import re
 
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.detect.command_line import Start, command_text
+from devports.detect.command_line import Start, command_text, port_in
 from devports.detect.model import DetectedService, SkippedService, upwards
 from devports.detect.servers import HOST, PORT, PYTHON
 
@@ -415,7 +415,7 @@ def _by_library(tree: Tree, file: File, library: Library) -> DetectedService:
         made = _served(tree, file.folder, library.server, file.name)
         for settings in (each for each in tree.files if each.path.endswith(SETTINGS)):
             number = re.search(r"^port\s*=\s*(\d+)", settings.text, re.MULTILINE)
-            port = decimal(number[1], LAST_PORT) if number else 0
+            port = port_in(number[1]) if number else 0
             above = posixpath.dirname(settings.folder)
             if number and port and above in upwards(file.folder):
                 source = settings.source(number[0])
@@ -437,10 +437,10 @@ def _serves_itself(tree: Tree, file: File, library: Library) -> DetectedService:
     words = (*lead, "-m", module) if within else (*lead, file.name)
     fixed = re.search(rf"\b{library.keyword}\s*=\s*(\d+)", file.text)
     option = _OPTION.search(file.text)
-    port = decimal(fixed[1], LAST_PORT) if fixed else 0
+    port = port_in(fixed[1]) if fixed else 0
     if option:
         words, default = (*words, option[1], PORT), _DEFAULT.search(option[2])
-        port = decimal(default[1], LAST_PORT) if default else 0
+        port = port_in(default[1]) if default else 0
     takes = bool(option or (library.env and not fixed))
     stated = option or fixed
     return DetectedService(
