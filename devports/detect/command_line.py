@@ -51,6 +51,8 @@ LAUNCHERS = frozenset(
 VALUED = frozenset("-e -f -p --file --env-file --package --with".split())
 """Options of launchers that are followed by a value."""
 
+OF_PROJECT = ("manage.py", "mvnw", "gradlew")
+"""Programs that a project has of its own, with the same name in every project."""
 PROGRAMS = (".bin", "bin", "Scripts")
 """Folders of programs: elsewhere, a file with the name of a server is the user's own."""
 
@@ -60,6 +62,8 @@ _OPTIONAL = re.compile(r"\$\{\w+:?\+[^{}]*\}")
 _ADDRESS = re.compile(r"(?:(?:\w+://)?([\w.-]*|\[[\w:.]*\]):)?(\d{1,5}|\$\{?PORT\b.*|%PORT%)")
 BUILT = re.compile(r"(?:\./)?(?:dist|build|\.output|\.next|\.svelte-kit|out)(?:/|$)")
 """The folders of what was built before: it is started in production."""
+STATIC = ("serve", "http-server", "live-server", "http.server")
+"""Servers that serve the files of a folder."""
 _BRACES = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
 _SHELL_CHARACTERS = frozenset("$`*?~")
 """Characters that only a shell interprets."""
@@ -189,7 +193,7 @@ def past_launchers(words: tuple[str, ...]) -> int:
 def _program(word: str) -> str:
     """Return the name of a program: vite for `node_modules/.bin/vite`, but `./serve` for itself."""
     folder, _, name = word.replace("\\", "/").rpartition("/")
-    if folder and posixpath.basename(folder) not in PROGRAMS and name != "manage.py":
+    if folder and posixpath.basename(folder) not in PROGRAMS and name not in OF_PROJECT:
         return word
     name = name.removesuffix(".exe").removesuffix(".cmd")
     return re.sub(r"(?<=^python)3?\.\d+$", "3", name)
@@ -201,7 +205,9 @@ def _parse_start(server: Server, words: tuple[str, ...], at: int, after: int) ->
     if first in server.not_with or (server.only_with and server.only_with not in rest):
         return None
     call = words[at:after]
-    production = server.production or " ".join(map(_program, call)) in server.built
+    built = " ".join(map(_program, call)) in server.built
+    built = built or (server.kind in STATIC and any(map(BUILT.match, rest)))
+    production = server.production or built
     return Start(server, words[:at], call, rest, address, _target(server, rest), production)
 
 

@@ -1,8 +1,8 @@
 """Services that compose files publish, and those that a Procfile starts. Pure.
 
 Not a YAML parser: `services: NAME: ports:` is read in its common forms, by indentation. Other forms
-(anchors, variables without a default, ranges) are reported as skipped. A Procfile is read as
-foreman, honcho and overmind do: `NAME: COMMAND` lines.
+(an alias of a list, variables without a default, ranges) are reported as skipped. A Procfile is
+read as foreman, honcho and overmind do: `NAME: COMMAND` lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import takewhile
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import from_program, of_line, read, with_port
-from devports.detect.model import DetectedService, SkippedService
+from devports.detect.model import ENV_FILES, DetectedService, SkippedService, env_ports, joined
 from devports.detect.node import by_script
 
 TYPE_CHECKING = False
@@ -32,18 +32,6 @@ NOT_DEVELOPMENT = frozenset(
     "prod production staging deploy deployment deployments testing ci".split()
 )
 """Folders of compose files that are not meant for development."""
-ENV_FILES = (
-    ".env",
-    ".env.local",
-    ".env.development",
-    ".env.example",
-    ".env.sample",
-    ".env.template",
-    ".env.dist",
-    "env.example",
-)
-"""Where variables of a project have their values: docker compose reads the first."""
-
 PORT_NAMES = {
     80: "http",
     443: "https",
@@ -65,13 +53,14 @@ PROCFILES = ("Procfile.dev", "Procfile.local", "Procfile")
 """The developer's own first: where a name occurs twice, the first one counts."""
 
 _KEY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w.-]+)(?P=quote)[ \t]*:(?:[ \t]+(?P<rest>\S.*))?""")
+_MOUNTS = re.compile(r"""-[ \t]+["']?\./?:""")
+"""A volume with the project itself."""
+_ANCHOR = re.compile(r":[ \t]+&([\w.-]+)$")
+_ALIAS = re.compile(r"\*([\w.-]+)")
 _COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _BLOCK = re.compile(r"[|>][-+0-9]*")
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-]([\w.-]+))?\.ya?ml")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::?[-?]([^}]*))?\}|\$(\w+)")
-_PORT_OF_ENV = re.compile(
-    r"""^(?:export[ \t]+)?(\w*PORT\w*)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#.*)?$"""
-)
 _DOCKERFILE = re.compile(r"(?:.*/)?(?:(?:dev|prod)\w*\.)?Dockerfile(?:[.-](?:dev|prod|local)\w*)?")
 """The usual names: others build something beside the program of their folder."""
 _SHORT = re.compile(
@@ -84,6 +73,7 @@ _OWN_NAME = {
     "package.json": r'(?:^|\{)\s*"name"\s*:\s*"(?:[^"/]*/)?([^"/]+)"',
     "pyproject.toml": r"""^name\s*=\s*["']([^"']+)["']""",
     "go.mod": r"^module\s+(?:\S*/)?([\w.-]+)",
+    "pom.xml": r"^(?: {4}|\t| {2})<artifactId>([\w.-]+)<",
 }
 MOST_ROWS = 4000
 """Far more than a compose file has; it limits the work that a hostile one can cause."""
@@ -111,13 +101,13 @@ class Container(Frozen):
     Attributes:
         ports: what it publishes, with the lines.
         built: from a file of the project.
-        context: the folder of the program in it, by its build or its image; None: not known.
+        contexts: the folders whose program may be in it, by its build or its image.
     """
 
     name: str
     ports: tuple[tuple[Published, tuple[Source, ...]], ...] = ()
     built: bool = False
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
 
 
 def is_compose(name: str) -> bool:
@@ -174,32 +164,30 @@ def _services(
 def _both(known: Container, more: Container) -> Container:
     taken = {published.port for published, _ in known.ports}
     ports = (*known.ports, *(each for each in more.ports if each[0].port not in taken))
-    context = more.context if known.context is None else known.context
-    return Container(known.name, ports, known.built or more.built, context)
+    contexts = known.contexts or more.contexts
+    return Container(known.name, ports, known.built or more.built, contexts)
 
 
 def _variables(tree: Tree, folder: str) -> dict[str, tuple[str, Source]]:
-    """Return the ports in the env files of a folder, with their lines. No other line is used."""
+    """Return the ports in the env files of a folder, with their lines."""
     found: dict[str, tuple[str, Source]] = {}
-    for file in tree.called(*ENV_FILES):
-        if file.folder == folder:
-            for number, line in enumerate(file.text.splitlines(), 1):
-                if match := _PORT_OF_ENV.match(line):
-                    source = file.line(number, f"{match[1]}={match[2]}")
-                    found.setdefault(match[1], (match[2], source))
+    for file in (file for file in tree.called(*ENV_FILES) if file.folder == folder):
+        for name, (port, source) in env_ports(file).items():
+            found.setdefault(name, (str(port), source))
     return found
 
 
 def _containers(
-    file: File, variables: dict[str, tuple[str, Source]], projects: frozenset[str]
+    file: File, variables: dict[str, tuple[str, Source]], projects: Mapping[str, str]
 ) -> Iterator[Container | SkippedService]:
     rows = rows_of(file.text)
     top = next((i for i, row in enumerate(rows) if not row.indent and _key(row) == "services"), -1)
     if top < 0 or any(row.text.startswith("\t") for row in rows):
         yield SkippedService(file.source(), "no `services:` that could be read")
         return
+    anchors = _anchors(rows)
     for name, _, body in _pairs(_deeper(rows[top + 1 :], rows[top].indent)):
-        keys = {key: (row, inner) for key, row, inner in _pairs(body)}
+        keys = _keys(body, anchors)
         published: list[tuple[Published, tuple[Source, ...]]] = []
         for entry in entries(*keys["ports"]) if "ports" in keys else ():
             values = {name: value for name, (value, _) in variables.items()}
@@ -211,10 +199,29 @@ def _containers(
                 used = (m[1] or m[3] for row in entry for m in _VARIABLE.finditer(row.text))
                 more = (variables[each][1] for each in used if each in variables)
                 published.append((port, (file.line(port.number), *more)))
-        context = _context(file.folder, *keys["build"]) if "build" in keys else None
-        own = "image" in keys and _image(_bare(_rest(keys["image"][0]))) in projects
-        context = "" if own else context
-        yield Container(name, tuple(published), own or "build" in keys, context)
+        contexts = _contexts(file.folder, *keys["build"]) if "build" in keys else ()
+        image = _image(_bare(_rest(keys["image"][0]))) if "image" in keys else ""
+        contexts = (projects[image],) if image in projects else contexts
+        if contexts and any(_MOUNTS.match(row.text) for row in keys.get("volumes", ((), ()))[1]):
+            contexts += (file.folder,)
+        built = "build" in keys or projects.get(image) == ""
+        yield Container(name, tuple(published), built, contexts)
+
+
+def _anchors(rows: Sequence[Row]) -> dict[str, tuple[Row, ...]]:
+    """Return the tables that other ones can merge: `x-common: &common`."""
+    named = ((at, row, _ANCHOR.search(row.text)) for at, row in enumerate(rows))
+    return {match[1]: _below(rows[at + 1 :], row.indent) for at, row, match in named if match}
+
+
+def _keys(
+    body: Sequence[Row], anchors: Mapping[str, Sequence[Row]]
+) -> dict[str, tuple[Row, tuple[Row, ...]]]:
+    """Return the keys of a service, with those of the tables that it merges: `<<: *common`."""
+    own = [row.text for row in body if row.indent == body[0].indent]
+    names = _ALIAS.findall(" ".join(text for text in own if text.startswith("<<:")))
+    tables = (*(anchors.get(name, ()) for name in names), body)
+    return {key: (row, inner) for rows in tables for key, row, inner in _pairs(rows)}
 
 
 def _image(name: str) -> str:
@@ -222,27 +229,29 @@ def _image(name: str) -> str:
     return re.sub(r"[:@].*", "", name.rpartition("/")[2])
 
 
-def _projects(tree: Tree) -> frozenset[str]:
-    """Return the names of the project, as its own files at the top give them.
+def _projects(tree: Tree) -> dict[str, str]:
+    """Return the names of the project, as its own files at the top give them, and of its parts.
 
-    An image of that name is the project itself, built elsewhere.
+    An image of that name is built from that folder, elsewhere.
     """
+    files = [*tree.called(*_OWN_NAME)]
+    parts = {posixpath.basename(file.folder): file.folder for file in files if file.folder}
     found = (
         match[1]
-        for file in tree.called(*_OWN_NAME)
+        for file in files
         if not file.folder and (match := re.search(_OWN_NAME[file.name], file.text, re.MULTILINE))
     )
-    return frozenset(found)
+    return parts | dict.fromkeys(found, "")
 
 
-def _context(folder: str, row: Row, inner: Sequence[Row]) -> str | None:
-    """Return the folder that is built, if its Dockerfile has a usual name."""
+def _contexts(folder: str, row: Row, inner: Sequence[Row]) -> tuple[str, ...]:
+    """Return the folder of the Dockerfile, if that has a usual name, and the one that is built."""
     pairs = {key: _bare(_rest(each)) for key, each, _ in _pairs(inner)}
-    context = _bare(_rest(row)) or pairs.get("context", ".")
-    if not _DOCKERFILE.fullmatch(pairs.get("dockerfile", "Dockerfile")):
-        return None
-    path = posixpath.normpath(posixpath.join(folder, context))
-    return "" if path == "." else path
+    dockerfile = pairs.get("dockerfile", "Dockerfile")
+    if not _DOCKERFILE.fullmatch(dockerfile):
+        return ()
+    context = joined(folder, _bare(_rest(row)) or pairs.get("context", "."))
+    return tuple(dict.fromkeys((joined(context, posixpath.dirname(dockerfile)), context)))
 
 
 def _watched(container: Container) -> DetectedService:
@@ -256,11 +265,11 @@ def _watched(container: Container) -> DetectedService:
         names=(container.name,),
         kind="container",
         sources=sources,
-        target=f"container {container.name}",
+        target=f"container {container.name} {first.port}",
         port=first.port,
         stated=True,
         built=container.built,
-        context=container.context,
+        contexts=container.contexts,
         ports=tuple(names.items()),
     )
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.detect.command_line import Line, command_text, of_line
+from devports.detect.command_line import Line, command_text, of_line, port_in
 from devports.detect.model import DetectedService, SkippedService, first_in_folders, upwards
 from devports.detect.python import interpreter
 from devports.detect.servers import HOST, PORT
@@ -30,8 +29,7 @@ class Mark(Frozen):
         file: its name.
         text: what it contains, as a pattern.
         beside: a file in the same folder that must exist; empty: none.
-        command: what starts the server, without the address. `./mvnw` becomes `mvn` where the
-            project has none.
+        command: what starts the server, without the address.
         ports: files, from its folder, with the port, each with a pattern.
     """
 
@@ -47,22 +45,24 @@ _PROPERTIES = tuple(
     for profile in ("", "-dev", "-local")
     for ending, pattern in (
         ("properties", r"^server\.port\s*=\s*\D*?(\d{2,5})"),
-        ("yml", r"^server:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+port:[ \t]*\D*?(\d{2,5})"),
-        ("yaml", r"^server:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+port:[ \t]*\D*?(\d{2,5})"),
+        *(
+            (ending, r"^server(?:\.|:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+)port:[ \t]*\D*?(\d{2,5})")
+            for ending in ("yml", "yaml")
+        ),
     )
 )
 _QUARKUS = (
     ("src/main/resources/application.properties", r"^(?:%dev\.)?quarkus\.http\.port\s*=\s*(\d+)"),
 )
 _PUMA = (("config/puma.rb", r"""^\s*port\s*\(?\s*(?:Integer\()?(?:ENV\b.*?)?\b(\d{2,5})\b"""),)
-_WEB = r"spring-boot-starter-(?:web|webmvc|webflux|graphql|thymeleaf|data-rest)\b"
+_WEB = r"spring-boot-starter-(?:web|webmvc|webflux|graphql|thymeleaf|data-rest)\b(?!-)"
 _GRADLE = ("build.gradle", "build.gradle.kts")
 
 MARKS = (
-    Mark("pom.xml", _WEB, "./mvnw spring-boot:run", ports=_PROPERTIES),
-    *(Mark(name, _WEB, "./gradlew bootRun", ports=_PROPERTIES) for name in _GRADLE),
-    Mark("pom.xml", "quarkus-maven-plugin", "./mvnw quarkus:dev", ports=_QUARKUS),
-    *(Mark(name, "io.quarkus", "./gradlew quarkusDev", ports=_QUARKUS) for name in _GRADLE),
+    Mark("pom.xml", _WEB, "mvn spring-boot:run", ports=_PROPERTIES),
+    *(Mark(name, _WEB, "gradle bootRun", ports=_PROPERTIES) for name in _GRADLE),
+    Mark("pom.xml", "quarkus-maven-plugin", "mvn quarkus:dev", ports=_QUARKUS),
+    *(Mark(name, "io.quarkus", "gradle quarkusDev", ports=_QUARKUS) for name in _GRADLE),
     Mark("artisan", "", "php artisan serve", "composer.json", ((".env", r"^SERVER_PORT=(\d+)"),)),
     Mark("spark", "", "php spark serve", "composer.json"),
     Mark("composer.json", "", "php -S -t public", "public/index.php"),
@@ -92,11 +92,36 @@ LANGUAGES = {
 }
 """The file that every project of a language has, and the kinds of its servers."""
 PROJECT_FILES = (".csproj", ".fsproj")
+SETTINGS_FILES = tuple(
+    f"{name}.{ending}"
+    for name in ("app", "application", "config", "conf", "settings")
+    for ending in ("ini", "toml", "yaml", "yml", "json")
+)
 LAUNCH_SETTINGS = "launchSettings.json"
+TARGET_FILES = {
+    **dict.fromkeys(("Makefile", "makefile", "GNUmakefile"), "make"),
+    **dict.fromkeys(("justfile", "Justfile", ".justfile"), "just"),
+    **dict.fromkeys(("Taskfile.yml", "Taskfile.yaml"), "task"),
+    **dict.fromkeys(("deno.json", "deno.jsonc"), "deno task"),
+    "composer.json": "composer run",
+}
+"""Files whose targets start something, and the tool that starts it."""
+_TARGET = re.compile(
+    r"""^(?:@|[ \t]{2,}["']?)?(dev|develop|start|serve|server)["']?(?: (?![?+]?=)[^:\n]*)?:(?!=)""",
+    re.MULTILINE,
+)
 NAMED = frozenset(
     {mark.file for mark in MARKS}
     | {posixpath.basename(path) for mark in MARKS for path, _ in mark.ports}
-    | {LAUNCH_SETTINGS, *LANGUAGES, "index.php", "config.ru", "rails"}
+    | {
+        LAUNCH_SETTINGS,
+        *SETTINGS_FILES,
+        *TARGET_FILES,
+        *LANGUAGES,
+        "index.php",
+        "config.ru",
+        "rails",
+    }
 )
 
 _WEB_SDK = re.compile(r"Microsoft\.NET\.Sdk\.(?:Web|BlazorWebAssembly)\b")
@@ -139,16 +164,18 @@ def _known(
 
 def _source(file: File, mark: Mark) -> Source:
     match = re.search(mark.text, file.text, re.MULTILINE) if mark.text else None
-    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else file.source()
+    return file.at(match.end()) if match else file.source()
 
 
 def _wrapped(tree: Tree, folder: str, command: str) -> tuple[str, ...]:
-    """Return the command, with the program on PATH where the project has no wrapper of its own."""
+    """Return the command, with the wrapper that the project has in this folder or above."""
     words = tuple(command.split())
-    installed = {"./mvnw": "mvn", "./gradlew": "gradle"}.get(words[0], "")
-    if not installed or posixpath.join(folder, words[0][2:]) in tree.names:
+    wrapper = {"mvn": "mvnw", "gradle": "gradlew"}.get(words[0], "")
+    path = tree.nearest(folder, wrapper) if wrapper else ""
+    if not path:
         return words
-    return (installed, *words[1:])
+    program = posixpath.relpath(path, folder or ".")
+    return (program if "/" in program else f"./{program}", *words[1:])
 
 
 def _ports(tree: Tree, file: File, mark: Mark) -> Iterator[tuple[int, Source]]:
@@ -157,19 +184,24 @@ def _ports(tree: Tree, file: File, mark: Mark) -> Iterator[tuple[int, Source]]:
         path = posixpath.join(file.folder, name)
         for each in (each for each in tree.files if each.path == path):
             match = re.search(pattern, each.text, re.MULTILINE)
-            port = decimal(match[1], LAST_PORT) if match else None
-            if match and port:
-                yield port, each.line(each.text.count("\n", 0, match.end()) + 1)
+            if match and (port := port_in(match[1])):
+                yield port, each.at(match.end())
 
 
 def _names(folder: str, *others: str) -> tuple[str, ...]:
     return tuple(filter(None, (posixpath.basename(folder), *others)))
 
 
-def dotnet_services(tree: Tree) -> Iterator[DetectedService]:
-    """Yield a service for each web project of .NET."""
-    projects = (file for file in tree.files if file.name.endswith(PROJECT_FILES))
-    for file in first_in_folders(file for file in projects if _WEB_SDK.search(file.text)):
+def dotnet_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
+    """Yield a service for each web project of .NET that no other one serves, as it can Blazor."""
+    every = [file for file in tree.files if file.name.endswith(PROJECT_FILES)]
+    projects = [file for file in every if _WEB_SDK.search(file.text)]
+    for file in first_in_folders(projects):
+        refers = re.compile(rf'<ProjectReference Include="[^"]*\b{re.escape(file.name)}"')
+        by = next((other for other in projects if refers.search(other.text)), None)
+        if by is not None and "BlazorWebAssembly" in file.text:
+            yield SkippedService(file.source("Sdk"), f"{by.path} serves it")
+            continue
         settings = posixpath.join(file.folder, "Properties", LAUNCH_SETTINGS)
         found = (_url(each) for each in tree.files if each.path == settings)
         port, *more = next(filter(None, found), (0,))
@@ -179,10 +211,10 @@ def dotnet_services(tree: Tree) -> Iterator[DetectedService]:
 
 def _url(file: File) -> tuple[int, Source] | None:
     """Return the port of the first profile of a launchSettings.json that `dotnet run` uses."""
-    text = _IIS.sub(lambda match: "\n" * match[0].count("\n"), file.text)
+    text = _IIS.sub(lambda match: re.sub(r".", " ", match[0]), file.text)
     match = _URL.search(text)
-    port = decimal(match[1], LAST_PORT) if match else None
-    return (port, file.line(text.count("\n", 0, match.start(1)) + 1)) if match and port else None
+    port = port_in(match[1]) if match else 0
+    return (port, file.at(match.start(1))) if match and port else None
 
 
 _GO_MAIN = re.compile(r"^package main\b", re.MULTILINE)
@@ -192,6 +224,8 @@ _GO_SERVES = re.compile(
     re.MULTILINE,
 )
 """net/http; gin's Run, fiber's Listen and echo's Start."""
+_GO_STARTS = re.compile(r"\bNewServer\(|[sS]erver\.(?:Start|Run|Serve|Listen|Open)\w*\(")
+"""A main package that starts the server of another one."""
 _GO_LIBRARY = re.compile(r'"(?:net/http|github\.com/(?:gin-gonic|gofiber|labstack)/\S*)"')
 _GO_FLAG = re.compile(
     r'\b(?:flag|[fF]lags(?:\(\))?)\.(String|Int)\w*\((?:&\w+,\s*)?"((?:http-?)?(?:addr|address|port|listen))",'
@@ -200,6 +234,14 @@ _GO_FLAG = re.compile(
 _GO_VARIABLE = re.compile(r'(?i:getenv|lookupenv)\w*\(\s*"(\w*PORT)"(?:,\s*":?(\d{2,5}))?')
 _GO_NUMBER = re.compile(r'(?:ListenAndServe\w*|Run|Listen|Start|Addr)[(:]\s*"[\w.]*:(\d{2,5})"')
 _GO_DEFAULT = re.compile(r'"[\w.]*:?(\d{4,5})"')
+SETTINGS_FOLDERS = ("", "conf", "config", "configs", "etc")
+"""Where a program has its settings, from its module."""
+_SECTION = re.compile(r"""[ \t]*["'\[]?(\w+)["'\]]?[ \t]*(?:[:=][ \t]*\{?)?[ \t]*""")
+_SETTING = re.compile(
+    r"""[ \t]*["']?(\w*?)_?port["']?[ \t]*[:=][ \t]*["']?[\w.]*?:?(\d{2,5})\b""", re.IGNORECASE
+)
+_OWN = ("", "http", "server", "app", "web", "api")
+"""What a port in the settings of a server may be called; others are those of a database."""
 GIN_PORT = 8080
 """gin's `Run()` reads PORT, and uses 8080 without it."""
 
@@ -219,14 +261,16 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
     for module in tree.called("go.mod"):
         files = [file for file in every if tree.nearest(file.folder, "go.mod") == module.path]
         mains = sorted({file.folder for file in files if _GO_MAIN.search(file.text)})
+        starting = {f.folder for f in files if f.folder in mains and _GO_STARTS.search(f.text)}
+        starting |= {*mains} if len(mains) == 1 else set()
         for folder in mains:
             own = [file for file in files if file.folder == folder]
-            whole = len(mains) == 1 or _is_named(folder, module)
+            whole = folder in starting if starting else _is_named(folder, module)
             rest = [file for file in files if file.folder != folder] if whole else []
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
                 if match := _GO_SERVES.search(file.text):
-                    yield _go(module, folder, _line(file, match), (file, *own, *rest))
+                    yield _go(tree, module, folder, file.at(match.end()), (file, *own, *rest))
                     break
 
 
@@ -236,13 +280,10 @@ def _is_named(folder: str, module: File) -> bool:
     return folder == module.folder or bool(named and named[1] == posixpath.basename(folder))
 
 
-def _line(file: File, match: re.Match[str]) -> Source:
-    """Return the line on which a match ends."""
-    return file.line(file.text.count("\n", 0, match.end()) + 1)
-
-
-def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> DetectedService:
-    told = next(filter(None, map(_told, files)), Told())
+def _go(
+    tree: Tree, module: File, folder: str, source: Source, files: tuple[File, ...]
+) -> DetectedService:
+    told = next(filter(None, map(_told, files)), None) or _in_settings(tree, module)
     inner = posixpath.relpath(folder or ".", module.folder or ".")
     package = "." if inner == "." else f"./{inner}"
     fixed = bool(told.port and not told.words and not told.env)
@@ -257,12 +298,22 @@ def _go(module: File, folder: str, source: Source, files: tuple[File, ...]) -> D
         stated=bool(told.port),
         takes_port=not fixed,
         env=told.env,
-        notes=("The port is fixed in the program.",) if fixed else (),
+        notes=(f"The port is fixed in {told.source.path}.",) if told.source and fixed else (),
     )
 
 
-def _port(digits: str) -> int:
-    return decimal(digits, LAST_PORT) or 0
+def _in_settings(tree: Tree, module: File) -> Told:
+    """Return the port in a settings file of a program, which only that file can change."""
+    for file in tree.called(*SETTINGS_FILES):
+        near = tree.nearest(file.folder, module.name) == module.path
+        section = ""
+        inside = near and file.folder.removeprefix(module.folder).strip("/") in SETTINGS_FOLDERS
+        for number, line in enumerate(file.text.splitlines() if inside else (), 1):
+            found = _SETTING.match(line)
+            if found and (found[1].lower() or section) in _OWN:
+                return Told(port_in(found[2]), source=file.line(number))
+            section = named[1].lower() if (named := _SECTION.fullmatch(line)) else section
+    return Told()
 
 
 def _told(file: File) -> Told | None:
@@ -270,15 +321,27 @@ def _told(file: File) -> Told | None:
     text = file.text
     if flag := _GO_FLAG.search(text):
         value = PORT if flag[1] == "Int" or flag[2] == "port" else f"{HOST}:{PORT}"
-        return Told(_port(flag[3]), (f"--{flag[2]}", value), (), _line(file, flag))
+        return Told(port_in(flag[3]), (f"--{flag[2]}", value), (), file.at(flag.end()))
     if named := _GO_VARIABLE.search(text):
         default = named[2] or next(iter(_GO_DEFAULT.findall(text, named.end())), "")
-        return Told(_port(default) or GIN_PORT, (), ((named[1], PORT),), _line(file, named))
-    if number := _GO_NUMBER.search(text):
-        return Told(_port(number[1]), source=_line(file, number))
+        return Told(port_in(default) or GIN_PORT, (), ((named[1], PORT),), file.at(named.end()))
+    numbers = [*_GO_NUMBER.finditer(text)]
+    if len({number[1] for number in numbers}) == 1:  # others redirect to TLS, or are for debugging
+        return Told(port_in(numbers[0][1]), source=file.at(numbers[0].end()))
     if ".Run()" in text:
         return Told(GIN_PORT, (), (("PORT", PORT),))
     return None
+
+
+def unknown_targets(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:
+    """Yield what starts a server by its name, for a tool that init does not run, where none is."""
+    served = {folder for each in services if each.command for folder in upwards(each.folder)}
+    for file in tree.called(*TARGET_FILES):
+        for match in _TARGET.finditer(file.text) if file.folder not in served else ():
+            tool = TARGET_FILES[file.name]
+            yield SkippedService(
+                file.at(match.start(1)), f"what `{tool} {match[1]}` starts is not known"
+            )
 
 
 def unknown_projects(tree: Tree, services: Iterable[DetectedService]) -> Iterator[SkippedService]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
+from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -12,6 +14,21 @@ if TYPE_CHECKING:
 
 LONGEST = 100
 """Characters kept of a source line."""
+
+ENV_FILES = (
+    ".env",
+    ".env.local",
+    ".env.development",
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "env.example",
+)
+"""Where variables of a project have their values: docker compose reads the first."""
+_PORT_OF_ENV = re.compile(
+    r"""[ \t]*(?:export[ \t]+)?(\w*PORT\w*)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#.*)?"""
+)
 
 
 class File(Frozen):
@@ -37,8 +54,11 @@ class File(Frozen):
             what: the text to show instead of the line.
         """
         at = self.text.find(needle) if needle else -1
-        line = self.text.count("\n", 0, at) + 1 if at >= 0 else 0
-        return self.line(line, what)
+        return self.at(at, what) if at >= 0 else self.line(0, what)
+
+    def at(self, offset: int, what: str = "") -> Source:
+        """Return the line of an offset as a source."""
+        return self.line(self.text.count("\n", 0, offset) + 1, what)
 
     def line(self, number: int, what: str = "") -> Source:
         """Return a line, from 1, as a source."""
@@ -71,6 +91,16 @@ class Tree(Frozen):
         return ""
 
 
+def env_ports(file: File) -> dict[str, tuple[int, Source]]:
+    """Return the ports that an env file sets, with their lines. No other line of it is used."""
+    found: dict[str, tuple[int, Source]] = {}
+    for number, line in enumerate(file.text.splitlines(), 1):
+        match = _PORT_OF_ENV.fullmatch(line)
+        if match and (port := decimal(match[2], LAST_PORT)):
+            found.setdefault(match[1], (port, file.line(number, f"{match[1]}={port}")))
+    return found
+
+
 class Source(Frozen):
     """Why something was detected: a line of a file, from 1, or the file as a whole (0)."""
 
@@ -99,7 +129,7 @@ class DetectedService(Frozen):
         takes_port: the port can be given to it; otherwise the port is fixed in its program.
         host: if a file names another than 127.0.0.1.
         built: a container built from this project, so another way to start a service of it.
-        context: the folder whose program that container is; None: not known.
+        contexts: the folders whose program that container may be, the likeliest first.
         written: the project itself contains this command; else it is the usual one of a framework.
         production: a way to start it in production, not on a developer's machine.
         ports: further ports by name.
@@ -119,7 +149,7 @@ class DetectedService(Frozen):
     host: str = ""
     env: tuple[tuple[str, str], ...] = ()
     built: bool = False
-    context: str | None = None
+    contexts: tuple[str, ...] = ()
     written: bool = False
     production: bool = False
     ports: tuple[tuple[str, int], ...] = ()
@@ -147,6 +177,12 @@ def one_line(text: str) -> str:
     seen = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST])
     seen = " ".join(seen.split())
     return seen if len(seen) <= LONGEST else seen[: LONGEST - 3] + "..."
+
+
+def joined(folder: str, path: str) -> str:
+    """Return a path from a folder; empty for the scanned folder."""
+    found = posixpath.normpath(posixpath.join(folder, path))
+    return "" if found == "." else found
 
 
 def upwards(folder: str) -> Iterator[str]:

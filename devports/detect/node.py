@@ -7,7 +7,6 @@ import posixpath
 import re
 from itertools import pairwise
 
-from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
 from devports.detect.command_line import (
     DetectedAddress,
@@ -22,7 +21,7 @@ from devports.detect.command_line import (
     recognise,
     target_of,
 )
-from devports.detect.model import DetectedService, SkippedService
+from devports.detect.model import DetectedService, SkippedService, env_ports, joined, upwards
 from devports.detect.scripts import Program, Scripts, Unclear
 from devports.detect.servers import CONFIG_FILES, NODE, PORT
 
@@ -40,6 +39,8 @@ PREFERRED_SCRIPTS = (*DEVELOPMENT, "serve", "start")
 """Scripts that start a development server, the most likely first."""
 SIMILAR = frozenset("dev develop start serve server".split())
 """Parts of the names of other scripts that may start one: `docs:dev`, `start-server`."""
+OTHERWISE = frozenset("test e2e ci build preview prod production".split())
+"""Parts of the names of scripts whose servers are not for development."""
 MANAGERS = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",
@@ -64,22 +65,25 @@ _NAMED = "|".join(VARIABLES)
 _VARIABLE = re.compile(
     rf"""(?:\b\w*(?i:env)\w*(?:\.(?P<dot>{_NAMED})\b|\[['"](?P<index>{_NAMED})['"]\])"""
     rf"""|\bget(?:OrThrow)?(?:<\w+>)?\(\s*['"](?P<got>{_NAMED})['"])"""
-    r"""(?:\s*\)?\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>\d{2,5}))?"""
+    r"""(?:(?:\s*,\s*10\b)?\s*\)?\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>(?!10\b)\d{2,5}))?"""
 )
 _LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
-_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{2,5})\b""")
+_CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{4,5})\b""")
 _LISTENS = re.compile(r"^(?![ \t]*(?://|\*)).*?\.listen\(", re.MULTILINE)
 
 _CONFIGURED = re.compile(
-    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:[^\n{}]*?\b(\d{2,5})\b"""
+    r"""\b(?:server|devServer)\s*:\s*\{(?:[^{}]|\{[^{}]*\})*?\bport\s*:"""
+    r"""(?:[^\n{}]{0,99}?\.(\w*PORT\w*)\b)?[^\n{}]{0,99}?\b(?!10\b)(\d{2,5})\b"""
 )
-_ANGULAR = re.compile(r'"serve"[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
+_ANGULAR = re.compile(r'"serve"()[\s\S]{0,600}?"port"\s*:\s*(\d{2,5})\b')
+ENV_OF_MODE = (".env.development", ".env.local", ".env")
+"""The env files of Vite for development, the strongest first (vite.dev, Env Variables)."""
 
 
 def package_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield what each package.json starts: one service, or one for each `dev:NAME`."""
     for file in tree.called(NAME):
-        package = _package(file)
+        package = table_of(file)
         if package is None:
             yield SkippedService(file.source(), "it is not valid JSON")
         else:
@@ -92,7 +96,7 @@ def by_script(
     """Return the service that a command starts through a script of package.json: `npm start`."""
     files = (file for file in tree.called(NAME) if file.folder == folder)
     for file in files if line.words[0] in MANAGERS.values() else ():
-        package = _Package(tree, file, _package(file) or {})
+        package = _Package(tree, file, table_of(file) or {})
         called = package.follow.called(line)
         for program in package.follow.programs(called)[:1] if called else ():
             made = package.service(called, program, several=False)
@@ -101,7 +105,8 @@ def by_script(
     return None
 
 
-def _package(file: File) -> dict[str, object] | None:
+def table_of(file: File) -> dict[str, object] | None:
+    """Return the table in a JSON file; None if it has none."""
     try:
         data = json.loads(file.text)
     except (ValueError, RecursionError):
@@ -123,12 +128,17 @@ class _Package:
         self.names = names_of(file.folder, package)
 
     def services(self) -> Iterator[DetectedService | SkippedService]:
-        """Yield what the best script starts, or each of several, and what was skipped."""
+        """Yield what the best script starts, or each of several, and what was skipped.
+
+        What serves what was built before is the last choice, and none beside a script of the name
+        of a development server.
+        """
         unclear: list[SkippedService] = []
+        built: list[DetectedService] = []
         for name in self.candidates():
             found, skipped = self.started_by(name)
-            built = [each for each in found if each.production]
-            if built and any(each in self.scripts for each in DEVELOPMENT):
+            if any(each.production for each in found):
+                built = built or found
                 unclear.append(SkippedService(self.source(name), "it serves what was built before"))
             elif found:
                 yield from found
@@ -139,13 +149,20 @@ class _Package:
                 unclear += skipped
         if made := self.unscripted():
             yield made
+        elif built and not any(each in self.scripts for each in DEVELOPMENT):
+            yield from built
+            unclear = [each for each in unclear if each.source not in built[0].sources]
         yield from unclear
 
     def candidates(self) -> Iterator[str]:
         """Yield the scripts that may start a server, the most likely first."""
         yield from (name for name in PREFERRED_SCRIPTS if name in self.scripts)
-        for name in self.scripts:
-            if name not in PREFERRED_SCRIPTS and SIMILAR & {*re.split(r"[:_-]", name)}:
+        parts = {name: {*re.split(r"[:_-]", name)} for name in self.scripts}
+        others = [name for name in self.scripts if name not in PREFERRED_SCRIPTS]
+        yield from (name for name in others if SIMILAR & parts[name])
+        for name in (name for name in others if not (SIMILAR | OTHERWISE) & parts[name]):
+            programs = self.follow.programs(name)
+            if any(isinstance(each, Program) and recognise(each.line.words) for each in programs):
                 yield name
 
     def started_by(self, name: str) -> tuple[list[DetectedService], list[SkippedService]]:
@@ -189,8 +206,7 @@ class _Package:
         self, name: str, names: tuple[str, ...], program: Program, start: Start
     ) -> DetectedService | str:
         """Return the service of a known server, with the port that is written somewhere."""
-        folder = posixpath.normpath(posixpath.join(self.file.folder, program.folder))
-        folder = "" if folder == "." else folder
+        folder = joined(self.file.folder, program.folder)
         node = start.server in NODE
         if folder != self.file.folder and node and posixpath.join(folder, NAME) in self.tree.names:
             return "it starts a server of another package"
@@ -244,7 +260,9 @@ class _Package:
         if own.words[0] not in RUNNERS:
             return f"`{' '.join(_call(own.words))}` {UNKNOWN}"
         asked = self.port_of(own)
-        shown = asked or self.uses(*FRAMEWORKS) or any(map(listens_in, self.files(own)))
+        files = self.files(own)
+        told = asked and (asked.is_own or asked.source.path in [file.path for file in files])
+        shown = told or self.uses(*FRAMEWORKS) or any(map(listens_in, files))
         if not shown:
             return "not recognized as a server"
         source = self.source(program.script or name)
@@ -304,7 +322,7 @@ class _Package:
     def configured(self, server: Server, rest: tuple[str, ...]) -> PortInCode | None:
         """Return the port in the configuration file of a server, which an option may name."""
         named = next((b for a, b in pairwise(rest) if a in ("-c", "--config")), "")
-        path = posixpath.normpath(posixpath.join(self.file.folder, named))
+        path = joined(self.file.folder, named)
         wanted = CONFIG_FILES.get(server.kind, "")
         files = [file for file in self.tree.files if named and file.path == path]
         files += [
@@ -312,7 +330,17 @@ class _Package:
             for file in self.tree.files
             if file.folder == self.file.folder and file.name.rpartition(".")[0] == wanted
         ]
-        return next(filter(None, map(configured_in, files)), None)
+        asked = next(filter(None, map(configured_in, files)), None)
+        return self.loaded(asked) if asked and asked.variable else asked
+
+    def loaded(self, asked: PortInCode) -> PortInCode:
+        """Return the port that an env file gives to a variable of a configuration file."""
+        for folder in upwards(self.file.folder):
+            for file in self.tree.called(*ENV_OF_MODE):
+                if file.folder == folder and asked.variable in (ports := env_ports(file)):
+                    port, source = ports[asked.variable]
+                    return PortInCode(source, port)
+        return asked
 
     def has(self, file: File) -> bool:
         own = file.folder == self.file.folder or file.path.startswith(f"{self.file.folder}/")
@@ -329,7 +357,7 @@ class _Package:
         words = [word for word in line.words[1:] if not word.startswith("-")]
         for word in (*words, self.main or "index.js", "src/main.ts"):
             for suffix in SUFFIXES:
-                yield posixpath.normpath(posixpath.join(self.file.folder, word + suffix))
+                yield joined(self.file.folder, word + suffix)
 
     def uses(self, *names: str) -> bool:
         tables = [self.package.get(key) for key in ("dependencies", "devDependencies")]
@@ -384,39 +412,41 @@ def names_of(folder: str, package: dict[str, object]) -> tuple[str, ...]:
 
 
 class PortInCode(Frozen):
-    """A port in a program: the default of a `variable`, or fixed if that is empty."""
+    """A port in a program: the default of a `variable`, or fixed if that is empty.
+
+    `is_own`: it is the program's own one; a constant may be that of something else, a database.
+    """
 
     source: Source
     port: int
     variable: str = ""
+    is_own: bool = True
 
 
 def port_in_code(file: File) -> PortInCode | None:
-    """Return the port in a JavaScript program; the variable counts first.
-
-    A constant may be the port of something else, for example a database: it counts last.
-    """
+    """Return the port in a JavaScript program; the variable counts first, a constant last."""
     if match := _VARIABLE.search(file.text):
         variable = next(filter(None, match.group("dot", "index", "got")))
         return _found(file, match, match["port"], variable)
-    found = _LISTENED.search(file.text) or _CONSTANT.search(file.text)
-    return _found(file, found, found[1]) if found else None
+    if match := _LISTENED.search(file.text):
+        return _found(file, match, match[1])
+    match = _CONSTANT.search(file.text)
+    return _found(file, match, match[1]).replace(is_own=False) if match else None
 
 
 def listens_in(file: File) -> Source | None:
     """Return the line on which a JavaScript program listens; one in a comment does not count."""
     match = _LISTENS.search(file.text)
-    return file.line(file.text.count("\n", 0, match.end()) + 1) if match else None
+    return file.at(match.end()) if match else None
 
 
 def configured_in(file: File) -> PortInCode | None:
     """Return the port in a server's configuration file: `server: { port: 3000 }`."""
     match = (_ANGULAR if file.name == "angular.json" else _CONFIGURED).search(file.text)
-    asked = _found(file, match, match[1]) if match else None
+    asked = _found(file, match, match[2], match[1] or "") if match else None
     return asked if asked and asked.port else None
 
 
 def _found(file: File, match: re.Match[str], number: str | None, variable: str = "") -> PortInCode:
     at = match.start() if number is None else match.string.index(number, match.start())
-    shown = file.line(file.text.count("\n", 0, at) + 1)
-    return PortInCode(shown, decimal(number or "", LAST_PORT) or 0, variable)
+    return PortInCode(file.at(at), port_in(number or ""), variable)

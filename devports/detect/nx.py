@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 
@@ -14,7 +13,15 @@ from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 from devports.detect.command_line import command_text, recognise
 from devports.detect.model import DetectedService
-from devports.detect.node import DEVELOPMENT, DIRECT, NAME, configured_in, manager_of, port_in_code
+from devports.detect.node import (
+    DEVELOPMENT,
+    DIRECT,
+    NAME,
+    configured_in,
+    manager_of,
+    port_in_code,
+    table_of,
+)
 from devports.detect.servers import NODE, PORT
 
 TYPE_CHECKING = False
@@ -61,7 +68,7 @@ def nx_services(tree: Tree) -> Iterator[DetectedService]:
 
 def _has_script(tree: Tree, folder: str) -> bool:
     """Return whether the package of a project starts its server itself."""
-    packages = [_data(file) for file in tree.called(NAME) if file.folder == folder]
+    packages = [table_of(file) for file in tree.called(NAME) if file.folder == folder]
     return any(inside(data, "scripts", name) for data in packages for name in DEVELOPMENT)
 
 
@@ -70,15 +77,8 @@ def _names(file: File) -> tuple[str, ...]:
 
 
 def _name(file: File) -> str:
-    name = inside(_data(file), "name")
+    name = inside(table_of(file), "name")
     return name if isinstance(name, str) else posixpath.basename(file.folder)
-
-
-def _data(file: File) -> object:
-    try:
-        return json.loads(file.text)
-    except (ValueError, RecursionError):
-        return None
 
 
 class Target(Frozen):
@@ -108,7 +108,7 @@ class Target(Frozen):
 def _targeted(tree: Tree, file: File) -> DetectedService | None:
     """Return the service of a target in a project.json."""
     for name in TARGETS:
-        entry = inside(_data(file), "targets", name)
+        entry = inside(table_of(file), "targets", name)
         executor = inside(entry, "executor")
         target = Target(tree, file, name, file.source(f'"{name}"'))
         if isinstance(executor, str) and _EXECUTOR.fullmatch(executor):
@@ -126,7 +126,7 @@ def _targeted(tree: Tree, file: File) -> DetectedService | None:
 
 def _derived(tree: Tree, workspace: File, file: File) -> DetectedService | None:
     """Return the service of a target that a plugin derives from a configuration file."""
-    plugins = inside(_data(workspace), "plugins")
+    plugins = inside(table_of(workspace), "plugins")
     for plugin in plugins if isinstance(plugins, list) else ():
         name = inside(plugin, "plugin") or plugin
         known = PLUGINS.get(name.removesuffix("/plugin")) if isinstance(name, str) else None

@@ -8,7 +8,7 @@ import re
 
 from devports.core.text import LAST_PORT, decimal
 from devports.core.value import Frozen
-from devports.detect.command_line import Start, command_text
+from devports.detect.command_line import Start, command_text, port_in
 from devports.detect.model import DetectedService, SkippedService, upwards
 from devports.detect.servers import HOST, PORT, PYTHON
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from devports.detect.model import File, Source, Tree
 
-    Makers = Mapping[str, str]
+    Names = Mapping[str, str]
 
 
 ASGI = frozenset("FastAPI Starlette Litestar Quart".split())
@@ -30,11 +30,12 @@ USUAL_NAMES = ("app", "application", "api")
 PRIVILEGED = 1024
 """Ports below it are those of a container or a deployment: a developer may not bind them."""
 
-_CLASSES = re.compile(r"\b(?:FastAPI|Starlette|Litestar|Quart|Flask)\s*\(")
+CLASSES = {name: name for name in ASGI | WSGI}
+_SUBCLASS = re.compile(rf"^class (\w+)\((?:\w+\.)*({'|'.join(CLASSES)})\b", re.MULTILINE)
 _NOT_PROGRAMS = frozenset(
     "test tests testing docs doc docs_src examples example migrations scripts benchmarks".split()
 )
-MAIN_FILES = "streamlit_app Home app main server run web_demo demo Hello".split()
+MAIN_FILES = "wsgi asgi streamlit_app Home app main server run web_demo demo Hello".split()
 """Usual names of the file to start, the most likely first."""
 SETTINGS = ".streamlit/config.toml"
 PAGES = "pages"
@@ -117,15 +118,29 @@ def application_services(tree: Tree) -> Iterator[DetectedService | SkippedServic
     Of several that call one function the topmost counts: others are for workers and the like.
     """
     files = list(filter(_is_program, tree.files))
-    makers = {name: kind for file in files for name, kind in makers_in(file.text).items()}
-    found = [(file, app) for file in files if (app := app_in(file.text, makers))]
-    first: dict[str, str] = {}
-    for file, app in sorted(found, key=lambda each: each[0].path.count("/")):
-        known = first.setdefault(app.maker, file.path) if app.maker else file.path
+    classes = CLASSES | {
+        name: kind for file in files for name, kind in _SUBCLASS.findall(file.text)
+    }
+    makers = {name: kind for file in files for name, kind in makers_in(file.text, classes).items()}
+    found = [(file, app) for file in files if (app := app_in(file.text, makers, classes))]
+    programs = [file for library in LIBRARIES for file in _programs(tree, library)]
+    first: dict[tuple[str, str], str] = {}
+    for file, app in sorted(found, key=_plainest):
+        made = app.maker or file.path, importable(tree, file)[0]
+        known = first.setdefault(made, file.path)
+        whole = next((each for each in programs if _imports_module(tree, each, file)), None)
         if known != file.path:
             yield SkippedService(file.line(app.line), f"{known} starts the same application")
+        elif whole is not None:
+            yield SkippedService(file.line(app.line), f"a part of {whole.path}")
         elif not any(_is_part(tree, file, app, *other) for other in found if other[0] != file):
             yield _service(tree, file, app)
+
+
+def _plainest(found: tuple[File, App]) -> tuple[int, bool, tuple[int, str]]:
+    """Return the order of files of one application: one that reads arguments is no module."""
+    file, _ = found
+    return file.path.count("/"), "parse_args(" in file.text, _likeliest(file)
 
 
 def _is_part(tree: Tree, file: File, app: App, other: File, whole: App) -> bool:
@@ -133,8 +148,15 @@ def _is_part(tree: Tree, file: File, app: App, other: File, whole: App) -> bool:
 
     The other one calls its factory, or mounts it.
     """
-    used = whole.maker == app.name if app.factory else ".mount(" in other.text
-    return used and _is_imported(importable(tree, file)[1].rpartition(".")[2], other)
+    if not app.factory:
+        return ".mount(" in other.text and _imports_module(tree, other, file)
+    together = importable(tree, file)[0] == importable(tree, other)[0]
+    return whole.maker == app.name and together and _is_imported(app.name, other)
+
+
+def _imports_module(tree: Tree, by: File, file: File) -> bool:
+    """Return whether a file imports another one as a module."""
+    return _is_imported(importable(tree, file)[1].rpartition(".")[2], by)
 
 
 def _is_program(file: File) -> bool:
@@ -145,36 +167,36 @@ def _is_program(file: File) -> bool:
     )
 
 
-def makers_in(text: str) -> dict[str, str]:
-    """Return the functions at the top of a file that create an application, with its class."""
-    module = _parsed(text) if _CLASSES.search(text) else None
-    functions = (node for node in (module.body if module else ()) if isinstance(node, _FUNCTIONS))
-    made = {f.name: next(filter(None, map(_class, ast.walk(f))), "") for f in functions}
+def makers_in(text: str, classes: Names) -> dict[str, str]:
+    """Return the functions at the top of a file that create an application, with its framework."""
+    functions = (node for node in _calling(text, classes).body if isinstance(node, _FUNCTIONS))
+    made = {f.name: next(_created(f, classes), "") for f in functions}
     return {name: kind for name, kind in made.items() if kind}
 
 
-def app_in(text: str, makers: Makers | None = None) -> App | None:
+def app_in(text: str, makers: Names | None = None, classes: Names = CLASSES) -> App | None:
     """Return the application in the text of a file; None if it has none or is not Python.
 
     Args:
         text: of the file.
-        makers: functions of the project that create an application, with its class.
+        makers: functions of the project that create an application, with its framework.
+        classes: of applications, with their framework.
     """
-    known = makers or {}
-    calls = any(f"{name}(" in text for name in known)
-    module = _parsed(text) if calls or _CLASSES.search(text) else None
-    found = [app for node in (module.body if module else ()) if (app := _app(node, known))]
-    if module is None or not found:
+    makers = makers or {}
+    module = _calling(text, {**makers, **classes})
+    found = [app for node in module.body if (app := _app(node, makers, classes))]
+    if not found:
         return None
     best = min(found, key=lambda app: (app.factory, _usual(app.name), app.line))
     return best.replace(port=_port_of_run(module))
 
 
-def _parsed(text: str) -> ast.Module | None:
+def _calling(text: str, names: Names) -> ast.Module:
+    """Return a file that calls one of these names; an empty one for every other text."""
     try:
-        return ast.parse(text)
+        return ast.parse(text if any(f"{name}(" in text for name in names) else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return ast.Module([], [])
 
 
 def _usual(name: str) -> int:
@@ -184,29 +206,28 @@ def _usual(name: str) -> int:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _app(node: ast.stmt, makers: Makers) -> App | None:
+def _app(node: ast.stmt, makers: Names, classes: Names) -> App | None:
     """Return the application that a statement at the top of a file creates."""
     if isinstance(node, _FUNCTIONS) and node.name in FACTORIES:
-        made = [kind for inner in ast.walk(node) if (kind := _class(inner))]
-        return App(node.name, made[0], node.lineno, factory=True) if made else None
+        kind = next(_created(node, classes), "")
+        return App(node.name, kind, node.lineno, factory=True) if kind else None
     if isinstance(node, ast.Assign):
         target, value = node.targets[0], node.value
     elif isinstance(node, ast.AnnAssign) and node.value:
         target, value = node.target, node.value
     else:
         return None
-    own = _class(value)
-    maker = "" if own else _called(value)
-    kind = own or makers.get(maker, "")
+    called = _called(value)
+    maker = "" if called in classes else called
+    kind = classes.get(called) or makers.get(maker, "")
     if not kind or not isinstance(target, ast.Name):
         return None
     return App(target.id, kind, node.lineno, maker=maker)
 
 
-def _class(node: ast.AST) -> str:
-    """Return the framework whose class a call creates; empty for every other node."""
-    name = _called(node)
-    return name if name in ASGI | WSGI else ""
+def _created(node: ast.AST, classes: Names) -> Iterator[str]:
+    """Yield the frameworks of the applications that a function creates."""
+    return (classes[name] for each in ast.walk(node) if (name := _called(each)) in classes)
 
 
 def _called(node: ast.AST) -> str:
@@ -346,17 +367,22 @@ def django_services(tree: Tree) -> Iterator[DetectedService]:
 def library_services(tree: Tree) -> Iterator[DetectedService | SkippedService]:
     """Yield a service for each folder with programs of a library, started by the likeliest."""
     for library in LIBRARIES:
-        imports = re.compile(rf"^(?:import|from)\s+{library.name}\b", re.MULTILINE)
-        files = [file for file in filter(_is_program, tree.files) if imports.search(file.text)]
         folders: dict[str, list[File]] = {}
-        for file in files:
-            if re.search(library.call, file.text) and _starts(file, files):
-                folders.setdefault(file.folder, []).append(file)
+        for file in _programs(tree, library):
+            folders.setdefault(file.folder, []).append(file)
         for found in folders.values():
             first, *others = sorted(found, key=_likeliest)
             yield _by_library(tree, first, library)
             why = f"another {library.name} program beside {first.name}"
             yield from (SkippedService(_import_line(other, library), why) for other in others)
+
+
+def _programs(tree: Tree, library: Library) -> list[File]:
+    """Return the programs of a library; one that only a call shows may import it in a function."""
+    indent = r"[ \t]*" if library.call else ""
+    imports = re.compile(rf"^{indent}(?:import|from)\s+{library.name}\b", re.MULTILINE)
+    files = [file for file in filter(_is_program, tree.files) if imports.search(file.text)]
+    return [file for file in files if re.search(library.call, file.text) and _starts(file, files)]
 
 
 def _starts(file: File, files: Sequence[File]) -> bool:
@@ -389,7 +415,7 @@ def _by_library(tree: Tree, file: File, library: Library) -> DetectedService:
         made = _served(tree, file.folder, library.server, file.name)
         for settings in (each for each in tree.files if each.path.endswith(SETTINGS)):
             number = re.search(r"^port\s*=\s*(\d+)", settings.text, re.MULTILINE)
-            port = decimal(number[1], LAST_PORT) if number else 0
+            port = port_in(number[1]) if number else 0
             above = posixpath.dirname(settings.folder)
             if number and port and above in upwards(file.folder):
                 source = settings.source(number[0])
@@ -411,10 +437,10 @@ def _serves_itself(tree: Tree, file: File, library: Library) -> DetectedService:
     words = (*lead, "-m", module) if within else (*lead, file.name)
     fixed = re.search(rf"\b{library.keyword}\s*=\s*(\d+)", file.text)
     option = _OPTION.search(file.text)
-    port = decimal(fixed[1], LAST_PORT) if fixed else 0
+    port = port_in(fixed[1]) if fixed else 0
     if option:
         words, default = (*words, option[1], PORT), _DEFAULT.search(option[2])
-        port = decimal(default[1], LAST_PORT) if default else 0
+        port = port_in(default[1]) if default else 0
     takes = bool(option or (library.env and not fixed))
     stated = option or fixed
     return DetectedService(

@@ -8,7 +8,6 @@ in `command_line.LAUNCHERS`.
 from __future__ import annotations
 
 import fnmatch
-import posixpath
 import re
 
 from devports.core.shell_syntax import commands
@@ -119,7 +118,7 @@ class Scripts:
         elif first in MANAGERS and (called := self._called(first, rest)):
             yield from self._calling(*called, script, label, steps)
         else:
-            yield Program(line, script, label, posixpath.normpath(folder[1]) if folder else "")
+            yield Program(line, script, label, folder[1] if folder else "")
 
     def _called(self, manager: str, rest: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
         """Return the script that a package manager runs, and its arguments.

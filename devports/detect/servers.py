@@ -66,7 +66,9 @@ class Server(Frozen):
 
 
 _ADDS = "--host {host} --port {port}"
+_HOSTNAME = "--hostname {host} --port {port}"
 _ENV = (("PORT", PORT),)
+_BOTH = (("HOST", HOST), ("PORT", PORT))
 
 
 def _server(  # noqa: PLR0917  # the columns of a table
@@ -88,6 +90,8 @@ def _server(  # noqa: PLR0917  # the columns of a table
 _backend = partial(_server, side="backend")
 _application = partial(_backend, aim="first")
 _deployed = partial(_application, production=True)
+_told = partial(_server, adds="", port_flags="", host_flags="")
+"""By variables alone."""
 
 NODE = (
     # 6.4 and 8.3: uses the next port without --strictPort; 6.4 does not read PORT
@@ -104,25 +108,12 @@ NODE = (
     _server("vitepress", "vitepress dev", 5173, f"{_ADDS} --strictPort"),
     _server("react-router", "react-router dev, remix vite:dev", 5173, f"{_ADDS} --strictPort"),
     # 2.16: `--port` is that of its reload socket; the server that it starts reads PORT
-    _server("remix", "remix dev", 3000, "", "", "", env=(("PORT", PORT),)),
-    _server(
-        "remix-serve",
-        "remix-serve, react-router-serve",
-        3000,
-        "",
-        "",
-        "",
-        env=(("PORT", PORT),),
-        production=True,
-    ),
+    _told("remix", "remix dev", 3000, env=_ENV),
+    _told("remix-serve", "remix-serve, react-router-serve", 3000, env=_ENV, production=True),
     # 16.4: uses another port only if none is given
     _server(
         "next",
-        "next dev, next start",
-        3000,
-        "--hostname {host} --port {port}",
-        "--port -p",
-        "--hostname -H",
+        *("next dev, next start", 3000, _HOSTNAME, "--port -p", "--hostname -H"),
         last_wins=True,
         built=("next start",),
     ),
@@ -152,14 +143,7 @@ NODE = (
     _server(
         "slidev", "slidev", 3030, "--port {port}", "--port -p", "", not_with=("build", "export")
     ),
-    _server(
-        "quasar",
-        "quasar dev",
-        9000,
-        "--hostname {host} --port {port}",
-        "--port -p",
-        "--hostname -H",
-    ),
+    _server("quasar", "quasar dev", 9000, _HOSTNAME, "--port -p", "--hostname -H"),
     _server("live-server", "live-server", 8080),
     _server("sanity", "sanity dev, sanity start", 3333),
     _server("react-email", "email dev", 3000, "--port {port}", "--port -p", "", last_wins=True),
@@ -167,25 +151,16 @@ NODE = (
     _server("vercel", "vercel dev", 3000, "--listen {host}:{port}", "", "", "--listen -l"),
     _server("hydrogen", "shopify hydrogen dev", 3000, "--port {port}", "--port", ""),
     _backend(
-        "medusa",
-        "medusa develop, medusa start",
-        9000,
-        "--host {host} --port {port}",
-        "--port -p",
-        "--host -H",
+        *("medusa", "medusa develop, medusa start", 9000, _ADDS, "--port -p", "--host -H"),
         built=("medusa start",),
     ),
-    _backend(
-        "strapi",
-        "strapi develop, strapi dev, strapi start",
-        1337,
-        "",
-        "",
-        "",
-        env=(("HOST", HOST), ("PORT", PORT)),
+    _told(
+        *("strapi", "strapi develop, strapi dev, strapi start", 1337),
+        env=_BOTH,
+        side="backend",
         built=("strapi start",),
     ),
-    _backend("adonis", "ace serve", 3333, "", "", "", env=(("HOST", HOST), ("PORT", PORT))),
+    _told("adonis", "ace serve", 3333, env=_BOTH, side="backend"),
     _server("angular", "ng serve, ng s", 4200, last_wins=True),
     _server("gatsby", "gatsby develop", 8000, _ADDS, "--port -p", "--host -H"),
     _server("vue-cli", "vue-cli-service serve", 8080),
@@ -193,11 +168,8 @@ NODE = (
     _server("docusaurus", "docusaurus start", 3000),
     _server(
         "storybook",
-        "storybook dev, start-storybook",
-        6006,
-        f"{_ADDS} --exact-port --ci",
-        "--port -p",
-        "--host -h",
+        *("storybook dev, start-storybook", 6006, f"{_ADDS} --exact-port --ci"),
+        *("--port -p", "--host -h"),
     ),
     _server(
         "parcel", "parcel serve, parcel", 1234, _ADDS, "--port -p", not_with=("build", "watch")
@@ -206,13 +178,8 @@ NODE = (
     _server("http-server", "http-server", 8080, "-a {host} -p {port}", "-p --port", "-a"),
     # 14.2: uses a random port without --no-port-switching
     _server(
-        "serve",
-        "serve",
-        3000,
-        "--listen tcp://{host}:{port} --no-port-switching",
-        "-p",
-        "",
-        "-l --listen",
+        *("serve", "serve", 3000, "--listen tcp://{host}:{port} --no-port-switching"),
+        *("-p", "", "-l --listen"),
     ),
     _server("wrangler", "wrangler dev", 8787, "--ip {host} --port {port}", "--port -p", "--ip"),
     # 5.0: asks on a terminal, and exits with 0 without one
@@ -221,7 +188,7 @@ NODE = (
         "react-scripts start, craco start, react-app-rewired start",
         3000,
         "",
-        env=(("HOST", HOST), ("PORT", PORT), ("BROWSER", "none")),
+        env=(*_BOTH, ("BROWSER", "none")),
     ),
 )
 """Started by a script of package.json, or with npx."""
@@ -312,29 +279,23 @@ OTHER = (
         "--urls",
         variable="ASPNETCORE_HTTP_PORTS",
     ),
-    _backend(
-        "spring",
-        "mvn spring-boot:run, ./mvnw spring-boot:run, gradle bootRun, ./gradlew bootRun",
-        8080,
-        "",
-        "",
-        "",
-        env=(("SERVER_ADDRESS", HOST), ("SERVER_PORT", PORT)),
-        variable="SERVER_PORT",
-    ),
-    _backend(
-        "quarkus",
-        "mvn quarkus:dev, ./mvnw quarkus:dev, gradle quarkusDev, ./gradlew quarkusDev",
-        8080,
-        "",
-        "",
-        "",
-        env=(("QUARKUS_HTTP_HOST", HOST), ("QUARKUS_HTTP_PORT", PORT)),
-        variable="QUARKUS_HTTP_PORT",
+    *(
+        _told(
+            kind,
+            f"mvn {goal}, mvnw {goal}, gradle {task}, gradlew {task}",
+            8080,
+            env=((host, HOST), (port, PORT)),
+            variable=port,
+            side="backend",
+        )
+        for kind, goal, task, host, port in (
+            ("spring", "spring-boot:run", "bootRun", "SERVER_ADDRESS", "SERVER_PORT"),
+            ("quarkus", "quarkus:dev", "quarkusDev", "QUARKUS_HTTP_HOST", "QUARKUS_HTTP_PORT"),
+        )
     ),
     _server("hugo", "hugo server", 1313, "--bind {host} --port {port}", "--port -p", "--bind"),
     _server("jekyll", "jekyll serve", 4000, _ADDS, "--port -P"),
-    _backend("phoenix", "mix phx.server", 4000, "", "", "", env=_ENV),
+    _told("phoenix", "mix phx.server", 4000, env=_ENV, side="backend"),
 )
 
 PROGRAM = Server("program", (), 0, (), (), (), (), env=_ENV, side="backend")

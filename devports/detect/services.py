@@ -13,21 +13,28 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from itertools import count
+from itertools import chain, count
 
 from devports.core.jsonc import JsoncError, inside, parse, plain
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 from devports.detect import languages
 from devports.detect.command_line import Line, command_text, of_line, read
 from devports.detect.compose import (
-    ENV_FILES,
     PROCFILES,
     compose_services,
     is_compose,
     procfile_services,
 )
-from devports.detect.model import DetectedService, SkippedService, Source, upwards
+from devports.detect.model import (
+    ENV_FILES,
+    DetectedService,
+    SkippedService,
+    Source,
+    env_ports,
+    joined,
+    upwards,
+)
 from devports.detect.node import by_script, package_services
 from devports.detect.nx import nx_services
 from devports.detect.python import (
@@ -53,15 +60,16 @@ MOST_SERVICES = 50
 """A folder with more contains several projects; `init` is meant for each of them."""
 LONGEST_NAME = 64
 
-_PYTHONS = frozenset(server.kind for server in PYTHON) | {*map(str.lower, ASGI | WSGI)}
 FRAMEWORKS = frozenset(map(str.lower, ASGI | WSGI))
 """Kinds of a program, of which a command names the server only."""
-_NODES = frozenset(server.kind for server in NODE) | {"node"}
+_FAMILIES = {
+    **dict.fromkeys((*(server.kind for server in PYTHON), *FRAMEWORKS), "python"),
+    **dict.fromkeys((*(server.kind for server in NODE), "node"), "node"),
+    **dict.fromkeys(("rails", "puma", "rackup"), "ruby"),
+}
+"""The kinds of servers that may start one program."""
 TOO_MANY = "too many services: run devports init in the folder of each project"
 _BY_NODE = frozenset("npm npx yarn pnpm bun node".split())
-_ENV_PORT = re.compile(
-    r"""[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*["']?(\d{1,5})["']?[ \t]*(?:#|$)"""
-)
 _VARIABLES = {server.kind: server.variable for server in SERVERS}
 
 
@@ -86,8 +94,8 @@ def merge_services(tree: Tree, finds: Iterable[DetectedService | SkippedService]
     services, displaced = with_ports(named)
     skipped = [find for find in every if isinstance(find, SkippedService)]
     further = [SkippedService(each.sources[0], TOO_MANY) for each in merged[MOST_SERVICES:]]
-    unknown = languages.unknown_projects(tree, merged)
-    left = (*skipped, *less, *other_ways, *displaced, *further, *unknown)
+    unknown = languages.unknown_projects(tree, merged), languages.unknown_targets(tree, merged)
+    left = (*skipped, *less, *other_ways, *displaced, *further, *chain(*unknown))
     return MergeResult(tuple(services), tuple(dict.fromkeys(left)))
 
 
@@ -121,10 +129,11 @@ def _agree(best: DetectedService, other: DetectedService) -> bool:
     return same and best.production == other.production
 
 
-def _other_way(find: DetectedService, best: DetectedService) -> SkippedService:
+def _other_way(find: DetectedService, *others: DetectedService) -> SkippedService:
     how = ", in a container" if not find.command else ""
     how = ", as a production server" if find.production else how
-    return SkippedService(find.sources[0], f"another way to start `{best.name}`{how}")
+    which = "one of the services" if others[1:] else f"`{others[0].name}`"
+    return SkippedService(find.sources[0], f"another way to start {which}{how}")
 
 
 def _merge_two(best: DetectedService, other: DetectedService) -> DetectedService:
@@ -150,33 +159,38 @@ def split_alternatives(
     working = [find for find in finds if find.command and not find.production]
     kept, left = [], []
     for find in finds:
-        other = next((each for each in working if _is_alternative(find, each)), None)
-        if other is None:
-            kept.append(find)
+        likely = [(_likeness(find, other), other) for other in working]
+        best = max((likeness for likeness, _ in likely), default=0)
+        if best:
+            left.append(
+                _other_way(find, *(other for likeness, other in likely if likeness == best))
+            )
         else:
-            left.append(_other_way(find, other))
+            kept.append(find)
     return kept, left
 
 
-def _is_alternative(find: DetectedService, other: DetectedService) -> bool:
-    """Return whether `find` starts the same service as `other` in another way."""
-    if not find.command and find.name == other.name:
-        return True
-    if find.built:
-        inside = find.context is not None and find.context in upwards(other.folder)
-        return find.port == other.port or inside
-    same = find.target == other.target and find.folder in upwards(other.folder)
-    together = find.folder == other.folder and server_family(find) == server_family(other)
-    program = find.folder == other.folder and find.kind == "program"
-    return find.production and (same or together or program)
+def _likeness(find: DetectedService, other: DetectedService) -> int:
+    """Return how likely `find` starts the service `other` in another way; 0: it does not."""
+    if find.command:
+        same = find.target == other.target and find.folder in upwards(other.folder)
+        together = find.folder == other.folder and server_family(find) == server_family(other)
+        program = find.folder == other.folder and find.kind == "program"
+        return int(find.production and (same or together or program))
+    signs = (
+        bool({*find.contexts} & {*upwards(other.folder)}),
+        find.built and find.port == other.port,
+        find.name == other.name,
+        find.contexts[:1] == (other.folder,),
+    )
+    return sum(sign << at for at, sign in enumerate(signs))
 
 
 def server_family(find: DetectedService) -> str:
     """Return the kind of a server, the same for kinds that may start one program."""
-    if find.kind in _PYTHONS:
-        return "python"
     by_node = find.command.split(" ", 1)[0] in _BY_NODE
-    return "node" if find.kind in _NODES or (by_node and find.kind == "program") else find.kind
+    kind = "node" if by_node and find.kind == "program" else find.kind
+    return _FAMILIES.get(kind, kind)
 
 
 def with_env_port(
@@ -189,21 +203,11 @@ def with_env_port(
     told = (name for name, _ in find.env if name.endswith("PORT"))
     names = dict.fromkeys(filter(None, (_VARIABLES.get(find.kind), *told, "PORT")))
     for file in tree.called(*ENV_FILES, ".flaskenv"):
-        for name in names if file.folder == find.folder else ():
-            if (name != "PORT" or alone) and (said := env_port(file, name)):
-                port, number = said
-                sources = (*find.sources, file.line(number, f"{name}={port}"))
-                return find.replace(port=port, stated=True, sources=sources)
+        ports = env_ports(file) if file.folder == find.folder else {}
+        for name in (name for name in names if name in ports and (name != "PORT" or alone)):
+            port, source = ports[name]
+            return find.replace(port=port, stated=True, sources=(*find.sources, source))
     return find
-
-
-def env_port(file: File, name: str) -> tuple[int, int] | None:
-    """Return the port that an env file sets, and its line. No other line of it is used."""
-    for number, line in enumerate(file.text.splitlines(), 1):
-        match = _ENV_PORT.match(line)
-        if match and match[1] == name and (port := decimal(match[2], LAST_PORT)):
-            return port, number
-    return None
 
 
 def with_names(finds: Sequence[DetectedService]) -> list[DetectedService]:
@@ -351,8 +355,8 @@ def _folder(above: str, entry: Entry) -> str | None:
     below = _WORKSPACE.sub("", _text(entry, "cwd") or _text(entry, "options", "cwd"))
     if "${" in below or below.startswith(("/", "~")):
         return None
-    folder = posixpath.normpath(posixpath.join(above, below))
-    return None if folder.startswith("..") else "" if folder == "." else folder
+    folder = joined(above, below)
+    return None if folder.startswith("..") else folder
 
 
 def _text(entry: object, *keys: str) -> str:

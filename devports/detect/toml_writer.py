@@ -79,6 +79,7 @@ SEARCHED = (
     "Python: FastAPI, Flask, Django, Streamlit, Gradio and others",
     "Go, .NET, Java (Spring Boot, Quarkus), PHP, Ruby, Elixir",
     "Procfile, compose files, .vscode/launch.json and tasks.json",
+    "Makefile, justfile, Taskfile.yml, composer.json, deno.json (named, not added)",
 )
 """What `init` looks for."""
 

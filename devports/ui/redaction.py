@@ -75,8 +75,9 @@ _WEBHOOK = re.compile(
 discord.com/developers/docs/resources/webhook, learn.microsoft.com, "Create incoming webhooks")."""
 _PORTS = re.compile(
     r"(?:(?:[\d.]+|\[[\da-f:.]+\]):)?\d{1,5}(?:-\d{1,5})?(?::\d{1,5}(?:-\d{1,5})?)?(?:/\w+)?"
+    r"|\{(?:services\.[\w-]+\.)?port\}"
 )
-"""A port, or a mapping of ports: `8000`, `127.0.0.1:8000:80/tcp`."""
+"""A port, a mapping of ports, or a placeholder: `8000`, `127.0.0.1:8000:80/tcp`, `{port}`."""
 _FILE = re.compile(r"\.{1,2}(?:/.*)?|[\w./-]+\.json")
 """A file of a project after -p: `tsc -p tsconfig.json`."""
 _WORD = re.compile(r"(?:[^\s\"']|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?)+")
@@ -160,9 +161,8 @@ def _expects(word: str, program: str, *, first: bool) -> str:
 
 def _is_ordinary(word: str) -> bool:
     """Return whether what follows -p is a port or a file: most programs mean one of these."""
-    return (
-        bool(_PORTS.fullmatch(word)) or bool(_FILE.fullmatch(word)) or len(_WORD.findall(word)) > 1
-    )
+    plain = word.rstrip("\"',")  # in a line of a file
+    return bool(_PORTS.fullmatch(plain) or _FILE.fullmatch(word)) or len(_WORD.findall(word)) > 1
 
 
 def _redact_word(word: str, program: str, depth: int, *, script: bool) -> str:

@@ -602,11 +602,13 @@ def _count(services: Sequence[DetectedService]) -> str:
 
 
 def run_steps(services: Sequence[DetectedService]) -> list[tuple[OwnCommand, str]]:
-    """Return a command for each service that can be started, and one for those that cannot."""
+    """Return a command for each service that can be started, for all of these, and for others."""
     with_port = [service for service in services if service.port]
     starts = [own_command("run", service.name) for service in with_port if service.command]
     watched = [f"`{printable(service.name)}`" for service in with_port if not service.command]
     steps = [(command, "start it on its port") for command in starts]
+    if starts[1:]:
+        steps.append((own_command("up"), "start all of them in the background"))
     if watched:
         steps.append((own_command("status"), f"show the process that serves {join_words(watched)}"))
     return steps or [(next_command(services), "start it on its port")]

@@ -120,11 +120,12 @@ FAMILY.says(
 def test_the_end_names_every_service() -> None:
     web = s.FOUND.replace(names=("web",))
     lines = written("devports.toml", (s.FOUND, web, DB), OutputStyle()).splitlines()
-    assert lines[3:6] == [
+    assert lines[3:7] == [
         "  devports run backend   start it on its port",
         "  devports run web       start it on its port",
+        "  devports up            start all of them in the background",
         "  devports status        show the process that serves `db`",
     ]
-    assert len(lines) == 8
+    assert len(lines) == 9
     (alone,) = written("devports.toml", (DB,), OutputStyle()).splitlines()[3:-2]
     assert alone == "  devports status     show the process that serves `db`"
