@@ -40,6 +40,9 @@ FIRST_NUMBER = ("3",)
 """Descriptor of the first file that a program opens: many servers open no other one before."""
 NEXT_NUMBERS = (("4", "5", "6"), tuple(map(str, range(7, 12))), tuple(map(str, range(12, 28))))
 """Further descriptors, by likelihood: beside event loops, logs, libraries and pipes."""
+OTHER_NUMBERS = ()
+"""All others that are open."""
+LOW_NUMBERS = frozenset(FIRST_NUMBER).union(*NEXT_NUMBERS)
 MANY = 256
 """Descriptors of a process that is not read whole where another process is likelier."""
 MAX_LIKELY = 8
@@ -84,15 +87,13 @@ def holding(
         _widen(search, sockets)
     if _without_opener(sockets, search):
         search.search(processes.pids())
-    for _ in range(MOST_SEARCHES):
-        if search.done or not search.search(processes.pids()):
-            break
-    search.search_threads()
     return _holding(sockets, search, groups, complete=thorough)
 
 
 def _candidates(search: Search, sockets: Sequence[Socket], groups: Groups) -> Iterator[list[int]]:
     """Yield processes that may have the sockets, newest first, until each socket has a holder."""
+    if os.geteuid() not in (0, *(socket.uid for socket in sockets)):
+        return  # their processes are not readable
     members = {pid for _, pids in groups.values() for pid in pids}
     if not search.done:
         yield processes.newest_first(members)
@@ -109,21 +110,37 @@ def _of_opener(sockets: Iterable[Socket]) -> list[int]:
 def _find(search: Search, pids: Sequence[int], likely: Callable[[], Collection[int]]) -> None:
     """Look into these processes at the likely descriptors, until each socket has a holder."""
     search.search_quickly(pids[:NEWEST])
-    if not search.done:
-        pids = search.glance(pids, FIRST_NUMBER)
+    pids = search.glance(_readable(pids), FIRST_NUMBER)
     if not search.done:
         named = likely()
         search.search_quickly((*named, *relatives(named)))
     for numbers in NEXT_NUMBERS:
-        if not search.done:
-            pids = search.glance(pids, numbers)
+        pids = search.glance(pids, numbers)
+
+
+def _readable(pids: Iterable[int]) -> Iterator[int]:
+    """Yield the processes that this user may read.
+
+    prlimit(2) needs about the same permission, and costs a quarter of a link that is refused.
+    """
+    if os.geteuid() == 0:
+        yield from pids
+        return
+    import resource  # only if there are many others
+
+    for pid in pids:
+        try:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        except OSError:
+            continue
+        yield pid
 
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     """Search the relatives of the holders; then, for what is missing, every process."""
     search.search_quickly(relatives(search.found))
     if not search.done:
-        search.search_until_done(_of_opener(sockets))
+        search.glance(_readable(_of_opener(sockets)), OTHER_NUMBERS)
         search.search(relatives(search.found))
     if not search.done:
         search.search(processes.pids())
@@ -157,6 +174,8 @@ class Search:
         self.found: dict[int, set[int]] = {}
         self.unreadable: list[int] = []
         self._seen: set[int] = set()
+        self._divided: set[int] = set()
+        """Processes whose threads were searched one by one."""
 
     @property
     def done(self) -> bool:
@@ -169,13 +188,6 @@ class Search:
             self._seen.add(pid)
             self._read(pid)
         return bool(new)
-
-    def search_until_done(self, pids: Iterable[int]) -> None:
-        """Search these processes one by one, until each socket has a holder."""
-        for pid in pids:
-            if self.done:
-                break
-            self.search((pid,))
 
     def search_quickly(self, pids: Iterable[int]) -> None:
         """Search these processes, but those with many descriptors only if they have a socket.
@@ -205,11 +217,18 @@ class Search:
                 left.append(pid)
         return left
 
-    def search_threads(self) -> None:
-        """Search for what no process has open: a thread may have its own table (unshare(2))."""
-        for pid in () if self.done else tuple(self._seen):
+    def search_more(self) -> bool:
+        """Search new processes; return whether there were any.
+
+        Then search for what no process has open: a thread may have its own table (unshare(2)).
+        """
+        new = self.search(processes.pids())
+        for pid in () if self.done else self._seen - self._divided:
+            self._divided.add(pid)
             if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
                 self._add(pid, held)
+                new = True
+        return new
 
     @property
     def lists_all(self) -> bool:
@@ -288,7 +307,12 @@ def _has_one(pid: int, numbers: Collection[str], links: Collection[str]) -> bool
     except OSError as error:
         return False if isinstance(error, FileNotFoundError) else None
     try:
+        if numbers is OTHER_NUMBERS:
+            numbers = set(os.listdir(folder)) - LOW_NUMBERS
         targets = [processes.link(number, folder) for number in numbers]
+    except OSError as error:  # it exited
+        raise_limit(error)
+        return False
     finally:
         os.close(folder)
     if any(target in links for target in targets):
@@ -454,18 +478,16 @@ def _holding(
 
 
 def _holders(search: Search, *, marked: bool) -> list[Holder]:
-    """Return the holders that are left.
+    """Return the holders that still run.
 
-    A holder that has exited since its descriptors were read may have passed its socket on: then new
-    processes are searched for it.
+    While one of the sockets has none, new processes are searched: its holder may have passed it on
+    and exited, before its descriptors were read or after.
     """
-    holders: list[Holder] = []
     for _ in range(MOST_SEARCHES):
-        every = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
-        holders = [holder for holder in every if holder is not None]
-        left = {inode for holder in holders for inode in holder.inodes}
-        passed_on = any(inodes - left for inodes in search.found.values())
-        if not passed_on or not search.search(processes.pids()):
+        found = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
+        holders = [holder for holder in found if holder is not None]
+        held = {inode for holder in holders for inode in holder.inodes}
+        if held.issuperset(search.links.values()) or not search.search_more():
             break
     return holders
 
