@@ -14,7 +14,8 @@ from contextlib import suppress
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.commands.doctor_facts import file_problem, gather
-from devports.config.load import find, find_below, load_with_warnings
+from devports.config.load import OWN, find, find_below, load_with_warnings
+from devports.config.report import no_config
 from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
 from devports.core.value import Frozen, unreachable
@@ -27,6 +28,7 @@ from devports.ui.text import join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from devports.commands.init import Plan
     from devports.core.self_test import SelfTest
     from devports.core.service import Config
     from devports.doctor.facts import Fix
@@ -142,20 +144,32 @@ def keep(result: SelfTest) -> bool:
 
 def inspect_project(context: Context) -> DoctorResult:
     """Check everything once, with the configuration read again."""
+    here = current_folder()
+    if context.named is None and find(here) is None:
+        plan, notes = _without_config(here)
+        facts = gather(context, None, plan=plan)
+        return DoctorResult("", facts, (*notes, *examine(facts)))
     config, warnings, wrong = _config(context)
-    folder = current_folder() if config is None and not wrong else ""
-    facts = gather(context, config, warnings, folder)
+    facts = gather(context, config, warnings)
     return DoctorResult(config.path if config else "", facts, (*wrong, *examine(facts)))
+
+
+def _without_config(here: str) -> tuple[Plan | None, tuple[Problem, ...]]:
+    """Return what `devports init` finds in a folder, or a note of the configurations below it."""
+    from devports.commands.init import plan_of
+    from devports.detect.services import wanted
+    from devports.system.project import scan
+
+    looked = scan(here, wanted)
+    if below := find_below(here, looked.names):
+        return None, (file_problem(no_config(here, below), "").replace(severity="note"),)
+    return plan_of(os.path.join(here, OWN), OWN, looked), ()
 
 
 def _config(context: Context) -> tuple[Config | None, tuple[str, ...], tuple[Problem, ...]]:
     try:
         loaded = load_with_warnings(context.named, current_folder())
     except DevportsError as error:
-        if error.code == "config-missing" and context.named is None:
-            below = find_below(current_folder())
-            found = (file_problem(error, "").replace(severity="note"),) if below else ()
-            return None, (), found
         path = context.named or find(current_folder()) or ""
         return None, (), (file_problem(error, os.path.abspath(path)),)
     context.replace(loaded.config)

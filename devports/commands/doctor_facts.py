@@ -14,7 +14,7 @@ from contextlib import suppress
 from devports.assigned import AssignedPorts
 from devports.commands.debugger import program_of, with_debugger
 from devports.commands.vscode import VSCODE, EditorFolder, editor_folder, template_of
-from devports.config.load import OWN, can_restrict, is_unprotected_folder, read_env_file
+from devports.config.load import can_restrict, is_unprotected_folder, read_env_file
 from devports.core.command_line import SHELLS, base_name
 from devports.core.handoff import mark, plan_handoff
 from devports.core.hint import text_of
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from devports.commands.context import Context
+    from devports.commands.init import Plan
     from devports.core.assigning import Entry
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
     from devports.core.service import Config
@@ -96,11 +97,11 @@ LOOPBACKS = ("127.0.0.1", "::1")
 
 
 def gather(
-    context: Context, config: Config | None, warnings: Sequence[str] = (), folder: str = ""
+    context: Context, config: Config | None, warnings: Sequence[str] = (), plan: Plan | None = None
 ) -> Facts:
     """Collect all facts for the rules, with one inspection of the machine for all ports.
 
-    `folder`: of a project without a configuration, in which `devports init` would search.
+    `plan`: what `devports init` finds in a folder without a configuration.
     """
     machine, records = context.machine, context.records()
     services = config.services if config else ()
@@ -114,7 +115,7 @@ def gather(
         root=root,
         ports=ports,
         commands=commands,
-        undeclared=undeclared_ports(machine, folder) if folder else (),
+        undeclared=undeclared_ports(machine, plan) if plan else (),
         programs=programs.on_path(os.environ),
         neighbour=programs.conflicting_package(),
         faults=(*file_problems(config, warnings), *command_errors(config, commands, ports))
@@ -122,7 +123,7 @@ def gather(
         else (),
         localhost=localhost_addresses(machine) if ports else (),
         loopbacks=tuple(a for a in LOOPBACKS if machine.probe(Endpoint(a, 0)) == "ok"),
-        editor=editor_facts(config, machine.platform) if config else Editor(flaws=flaws_in(folder)),
+        editor=editor_facts(config, machine.platform) if config else Editor(flaws=flaws_in(plan)),
         ephemeral=machine.ephemeral(),
         reserved=reserved(),
         runs=tuple(run_facts(machine, records, root)),
@@ -141,20 +142,18 @@ MOST_CONNECTIONS = 4
 """Maximum number of outgoing connections that are looked up for one port: one is shown."""
 
 
-def undeclared_ports(machine: Machine, folder: str) -> tuple[UndeclaredPort, ...]:
+def undeclared_ports(machine: Machine, plan: Plan) -> tuple[UndeclaredPort, ...]:
     """Return the ports of the servers that `devports init` finds in a folder."""
-    from devports.commands.init import found_in
-
-    found = found_in(os.path.join(folder, OWN), OWN).services
-    servers = [each for each in found if each.command and each.port]
+    servers = [each for each in plan.services if each.command and each.port]
     services = [Service(each.name, each.port, command=each.command) for each in servers]
     ports = declared_ports(machine, services)
     sources = (str(each.sources[0]) for each in servers)
     return tuple(UndeclaredPort(*each) for each in zip(ports, sources, strict=True))
 
 
-def flaws_in(folder: str) -> tuple[LintFinding, ...]:
+def flaws_in(plan: Plan | None) -> tuple[LintFinding, ...]:
     """Return the mistakes in the files of VS Code of a folder without a configuration."""
+    folder = os.path.dirname(plan.path) if plan else ""
     with suppress(DevportsError), files.opened(folder, VSCODE) as there:
         tasks, launch = (there.read(name) if there else None for name in FILES)
         return _lint_findings(tasks, launch)

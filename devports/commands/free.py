@@ -10,7 +10,6 @@ import time
 
 from devports import exitcodes
 from devports.core.holder_kind import OtherCheckout, OtherUser, run_behind
-from devports.core.remedies import Remedy, RemedyContext, remedies
 from devports.core.stop_plan import (
     ConfirmPolicy,
     Declined,
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from devports.commands.context import Context, Target
     from devports.core.hint import Advice
     from devports.core.holder_kind import HolderKind
+    from devports.core.remedies import Remedy
     from devports.core.stop_plan import Answer, Outcome, Progress, WaitProgress
     from devports.freeing import Wait
     from devports.ui.console import Console
@@ -286,6 +286,8 @@ def kinds_by_pid(freed: FreeResult) -> list[tuple[int, HolderKind]]:
 
 def remedies_for(context: Context, asked: Target, freed: FreeResult) -> tuple[Remedy, ...]:
     """Return the commands to run manually, for the deciding finding."""
+    from devports.core.remedies import RemedyContext, remedies  # only if a port is still held
+
     finding = deciding_finding(freed.findings)
     if is_bindable(finding.verdict):
         return ()

@@ -15,7 +15,7 @@ from devports.detect.toml_writer import SEARCHED, document
 from devports.errors import DevportsError
 from devports.system import limit_hints
 from devports.system.files import Place, write_new
-from devports.system.project import scan
+from devports.system.project import TreeScan, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def init(
     shown = context.named or OWN
     path = os.path.abspath(os.path.join(cwd, shown))
     refuse_if_there(path, cwd if context.named is None else "")
-    plan = found_in(path, shown)
+    plan = plan_of(path, shown, scan(os.path.dirname(path), wanted))
     plan = plan.replace(example=plan.example or example)
     screen = context.screen
     if as_json:
@@ -137,9 +137,8 @@ class Plan(Frozen):
         return no_service and not (self.example and not self.services)
 
 
-def found_in(path: str, shown: str) -> Plan:
-    """Return the services of the folder of a file that is to be written."""
-    looked = scan(os.path.dirname(path), wanted)
+def plan_of(path: str, shown: str, looked: TreeScan) -> Plan:
+    """Return what is found in the folder of a file that is to be written."""
     files = tuple(File(name, text) for name, text in looked.texts)
     found = detect(Tree(files, looked.names))
     empty = all(name.startswith(".") for name in looked.names)

@@ -22,7 +22,7 @@ from devports.system.user import sudo_caller
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from devports.core.service import Config, Service
 
@@ -103,16 +103,19 @@ MAX_BELOW = 20
 MAX_BELOW_DEPTH = 4
 
 
-def find_below(root: str) -> tuple[str, ...]:
+def find_below(root: str, names: Collection[str] | None = None) -> tuple[str, ...]:
     """Return the configuration files below a folder, as paths from it, those near it first.
 
-    Links, hidden folders, installed files and nested repositories are left out.
+    Links, hidden folders, installed files and nested repositories are left out. `names`: of its
+    files, where it was scanned already.
     """
-    from devports.system.project import Bounds, scan  # rarely needed
+    if names is None:
+        from devports.system.project import Bounds, scan  # rarely needed
 
-    names = scan(root, lambda _: False, Bounds(depth=MAX_BELOW_DEPTH)).names
+        names = scan(root, lambda _: False, Bounds(depth=MAX_BELOW_DEPTH)).names
     found = {os.path.dirname(name) for name in names if os.path.basename(name) in (OWN, SHARED)}
-    own = [each for each in found if each and not _is_in_repository(root, each)]
+    near = (each for each in found if each and each.count("/") < MAX_BELOW_DEPTH)
+    own = [each for each in near if not _is_in_repository(root, each)]
     ordered = sorted(own, key=lambda folder: (folder.count("/"), folder))
     paths = (find_in(os.path.join(root, folder)) for folder in ordered)
     files = [path.removeprefix(os.path.join(root, "")) for path in paths if path]

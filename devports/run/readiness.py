@@ -13,7 +13,6 @@ from devports import exitcodes
 from devports.core.model import LOOPBACK, Endpoint
 from devports.core.verdict import covers
 from devports.errors import DevportsError
-from devports.freeing.bindable import table_of
 from devports.system import clock
 from devports.system.inspect import endpoints_of
 
@@ -49,6 +48,8 @@ def is_ready(
 
 def is_served(machine: Machine, ends: Sequence[Endpoint], path: str = "") -> bool:
     """Return whether one of the addresses has a listener, which responds if `path` is given."""
+    from devports.freeing.bindable import table_of  # not for the ports of other services
+
     listening = [s for s in table_of(machine, ends).sockets if s.state == "LISTEN"]
     served = [end for end in ends if any(covers(socket, end) for socket in listening)]
     if not path:

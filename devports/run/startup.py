@@ -522,10 +522,19 @@ class OwnershipWatcher:
         return [socket.inode for socket in self._here() if self._owner(socket) is not None]
 
     def holders(self) -> list[ProcessKey]:
-        """Return the server's processes that have an endpoint open, oldest first, not devports."""
+        """Return the server's processes that have an endpoint open, oldest first, not devports.
+
+        They are looked for in the server's tree, so that its stop does not wait until all processes
+        of the machine are searched. Where `accepting` names none, every search is a complete one.
+        """
         sockets = [s for s in self._here() if self._owner(s) is not None]
-        found = self._machine.holding(sockets, thorough=True)
-        keys = [holder.process.key for holder in found.holders if self._is_servers(holder)]
+        if not sockets:
+            return []
+        members = {key.pid: key for key in self._family.members()}
+        having = self._machine.accepting(members, {socket.inode for socket in sockets})
+        found = self._machine.holding(sockets, members.keys, thorough=False)
+        keys = {holder.process.key for holder in found.holders if self._is_servers(holder)}
+        keys |= {members[pid] for pid in having}
         return sorted(keys, key=lambda key: key.start)
 
     def _is_servers(self, holder: Holder) -> bool:

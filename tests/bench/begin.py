@@ -18,39 +18,51 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tests.bench import wheel
-from tests.bench.pairs import Section, in_turn, markdown, middles, progress
+from tests.bench.pairs import Section, in_turn, markdown, middles, once, progress
 from tests.harness.command import Command, clean_environment
 from tests.harness.ports import reserved_block
 from tests.harness.project import Project
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CLOCK = "import time; print(time.monotonic(), flush=True)"
 SERVER = [sys.executable, "-I", "-S", "-c", CLOCK]
 """CLOCK_MONOTONIC on Linux is the same for everybody (clock_gettime(2))."""
+SPENT = ["/bin/sh", "-c", "read cpu rest < /proc/$PPID/schedstat; echo $cpu"]
+"""Says how many nanoseconds of CPU time devports has used (Documentation/scheduler/sched-stats)."""
 FIGURES = ("Rss", "Pss", "Private_Dirty")
 
 
 @contextlib.contextmanager
-def project(**settings: object) -> Iterator[tuple[Project, Command]]:
+def project(server: list[str] = SERVER, **settings: object) -> Iterator[tuple[Project, Command]]:
     """Give a project with one service, and the command that is measured in its folder."""
     with tempfile.TemporaryDirectory() as folder, reserved_block() as port:
         made = Project(folder)
-        made.service("web", port, SERVER, **settings)
+        made.service("web", port, server, **settings)
         made.zoo("zoo", "listener", port + 1, **settings)
         env = clean_environment(folder)
         yield made, Command(folder, env, folder, argv=[wheel.devports()])
 
 
-def begun(argv: list[str], cwd: str, env: dict[str, str]) -> float:
-    """Return the milliseconds from our start of a command to when the server in it began."""
-    start = time.monotonic()
+def said(argv: list[str], cwd: str, env: dict[str, str]) -> float:
+    """Return the number that the server in a command says."""
     done = subprocess.run(
         argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
-    return (float(done.stdout) - start) * 1e3
+    return float(done.stdout)
+
+
+def begun(argv: list[str], cwd: str, env: dict[str, str]) -> float:
+    """Return the milliseconds from our start of a command to when the server in it began."""
+    start = time.monotonic()
+    return (said(argv, cwd, env) - start) * 1e3
+
+
+def spent(argv: list[str], cwd: str, env: dict[str, str]) -> float:
+    """Return the milliseconds of CPU time that devports used until the server began."""
+    return said(argv, cwd, env) / 1e6
 
 
 def whole(argv: list[str], cwd: str, env: dict[str, str]) -> float:
@@ -72,6 +84,18 @@ def start_up(rounds: int) -> str:
             calls[f"**`devports run`**{name}"] = partial(begun, argv, of.cwd, of.env)
         found = in_turn(calls, rounds)
     return markdown("until the server begins | median ms | ratio", middles(found, 1))
+
+
+def cpu_time(rounds: int) -> str:
+    progress("begin: CPU time until the server starts")
+    with project(SPENT) as (_, command):
+        bare, env = [wheel.python(), "-c", "pass"], command.env
+        ways: dict[str, Callable[[], float]] = {
+            "`python -c pass`, whole": lambda: once(bare, env)[1],
+            "**`devports run`**": partial(spent, [*command.argv, "run", "web"], command.cwd, env),
+        }
+        found = in_turn(ways, rounds)
+    return markdown("CPU time until the server begins | median ms | ratio", middles(found, 1))
 
 
 def memory_of(pid: int) -> list[str]:
@@ -110,7 +134,8 @@ def memory() -> str:
 
 
 def report(rounds: int = 15) -> Section:
-    return Section("Starting a server", f"{start_up(rounds)}\n\n{memory()}")
+    parts = (start_up(rounds), cpu_time(rounds), memory())
+    return Section("Starting a server", "\n\n".join(parts))
 
 
 if __name__ == "__main__":

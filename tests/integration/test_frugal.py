@@ -193,6 +193,30 @@ def test_a_command_imports_only_what_it_uses(
     assert Ran(*line.split(), folder=tmp_path).modules & absent == set()
 
 
+UNUSED = [
+    pytest.param("env", {".freeing", ".core.stop_plan"}, id="env frees nothing"),
+    pytest.param("free web", {".core.remedies"}, id="free has nothing to advise for a free port"),
+    pytest.param("run web", {".core.remedies"}, id="run neither"),
+]
+
+
+@NEEDS_FORK
+@pytest.mark.parametrize(("line", "absent"), UNUSED)
+def test_a_command_imports_no_module_of_ours_for_nothing(
+    port: int, tmp_path: Path, line: str, absent: set[str]
+):
+    config = f'[services.web]\nport = {port}\ncommand = "true"\n'
+    (tmp_path / "devports.toml").write_text(config, "utf-8")
+    assert Ran(*line.split(), folder=tmp_path).ours & absent == set()
+
+
+def test_doctor_scans_a_folder_without_a_configuration_once(tmp_path: Path):
+    (tmp_path / "web").mkdir()
+    ran = Ran("doctor", folder=tmp_path)
+    scanned = [path for _, path in ran.did("os.scandir") if path.startswith(str(tmp_path))]
+    assert sorted(scanned) == [f"{tmp_path}/", f"{tmp_path}/web"]
+
+
 @pytest.mark.parametrize("made", [False, True], ids=["without a folder of VS Code", "with one"])
 def test_doctor_plans_editor_files_only_where_there_are_some(port: int, tmp_path: Path, made: bool):
     (tmp_path / "devports.toml").write_text(f"[services.web]\nport = {port}\n", "utf-8")

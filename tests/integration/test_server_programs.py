@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from devports.core.handoff import HookHello
+from devports.core.model import Endpoint
 from devports.system import native
+from tests.fakes import altered
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PROC
 from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from devports.core.model import HolderSearch, Socket
 
     Begin = Callable[..., "subprocess.Popen[str]"]
 
 if hasattr(os, "fork"):
     from devports.run.server import ProgramWatcher, ServerProcessTree
+    from devports.run.startup import OwnershipWatcher
 
 pytestmark = [NEEDS_FORK, NEEDS_PROC]
 
@@ -87,6 +94,41 @@ def test_a_program_without_a_hook_is_known_after_a_moment(begin: Begin) -> None:
     launchers = {pid: HookHello(pid, "node", "/usr/bin/npm") for pid in said}
     assert not programs.is_hooked(launchers), "npm is not the program that binds"
     assert process.poll() is None
+
+
+THREE = """
+import os, sys
+from socket import create_server
+server = create_server(("127.0.0.1", int(sys.argv[1])))
+pids = [os.fork()]
+if pids == [0]:
+    os.setsid()
+    pids = [os.fork()]
+print("there", flush=True)
+sys.stdin.read()
+for pid in filter(None, pids):
+    os.waitpid(pid, 0)
+"""
+
+
+def test_all_holders_in_a_server_are_found_without_a_search_of_the_machine(
+    port: int, begin: Begin
+) -> None:
+    complete = []
+
+    def holding(sockets: Sequence[Socket], *likely: object, thorough: bool) -> HolderSearch:
+        complete.append(thorough)
+        return native().holding(sockets, thorough=thorough)
+
+    machine = altered(native(), holding=holding)
+    family = ServerProcessTree(machine)
+    reserved: Any = SimpleNamespace(inodes=(), given=(), queueing=(), inherited=frozenset())
+    watch = OwnershipWatcher(machine, (Endpoint("127.0.0.1", port),), family, reserved)
+    assert watch.holders() == []
+    begin(sys.executable, "-c", THREE, str(port))
+    eventually(lambda: len(watch.holders()) == 3)
+    assert set(watch.holders()) == set(family.members())
+    assert True not in complete
 
 
 FORKS = """

@@ -295,6 +295,22 @@ def test_an_ordinary_user_sees_its_own_bound_socket(port: int, zoo: Zoo, sources
     assert _as_nobody(lambda: str(pids(look(sources, port)))) == str({bound.pid})
 
 
+@NEEDS_SECOND_USER
+def test_an_ordinary_user_reads_no_process_of_another_user(port: int, zoo: Zoo):
+    from devports.system.linux.holders import Search, _candidates, _readable
+
+    own = zoo("bound_only", port, uid=65534)
+    zoo("listener", port + 1)
+    (roots,) = linux.table({port + 1}).sockets
+    linux.holding((), thorough=False)
+
+    def seen() -> str:
+        readable = list(_readable([os.getppid(), own.pid, 1]))
+        return f"{readable} {list(_candidates(Search({'socket:[1]': 1}), [roots], {}))}"
+
+    assert _as_nobody(seen) == f"[{own.pid}] []"
+
+
 def _as_nobody(answer: Callable[[], str]) -> str:
     """Run `answer` in a child that has become nobody, and return what it said."""
     read, write = os.pipe()

@@ -90,6 +90,13 @@ def test_a_port_that_is_not_the_declared_one_counts_under_both_its_names():
     assert "fd" not in values
 
 
+def test_values_of_other_services_are_made_only_where_they_are_named():
+    many = Config("", "", tuple(Service(f"s{n}", n + 1) for n in range(200)))
+    values = values_for(many.services[0], many)
+    assert set(values) == {"offset", "host", "port", "services.s0.host", "services.s0.port"}
+    assert values["services.s199.port"] == "200"
+
+
 @pytest.mark.parametrize(
     ("service", "argv"),
     [

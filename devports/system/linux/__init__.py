@@ -21,8 +21,8 @@ from devports.system.linux.sockets import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from devports.core.model import Platform
-    from devports.system.linux.holders import accepting, holding, listening, unfit, unlisted_sockets
-    from devports.system.linux.pidfd import pin, wait_for_exit
+    from devports.system.linux.holders import accepting, holding, listening
+    from devports.system.linux.pidfd import pin, unfit, unlisted_sockets, wait_for_exit
     from devports.system.linux.processes import (
         adopt_orphans,
         ancestors,

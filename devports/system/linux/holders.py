@@ -4,20 +4,16 @@ The cost is one system call per open descriptor, so a search that need not be co
 most likely place: the socket's control group, then processes of its uid, the newest first; in each
 of them at the numbers that a server's socket usually has. Only then everything is read.
 
-Two kinds of sockets need more. Bound ones that no table shows (before Linux 6.8, or where netlink
-is refused) are still a descriptor of some process: its protocol comes from the attribute
-``system.sockprotoname``, and a copy of it (pidfd_getfd(2)) answers getsockname(2). A socket that
-was sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in no process's list of
-descriptors: /proc shows which unix sockets have such descriptors waiting (``scm_fds`` in fdinfo,
-Linux 5.10), but not which ones.
+A socket that was sent over a unix socket and not received yet (unix(7), SCM_RIGHTS) is in no
+process's list of descriptors: /proc shows which unix sockets have such descriptors waiting
+(``scm_fds`` in fdinfo, Linux 5.10), but not which ones.
 """
 
 from __future__ import annotations
 
-import _socket as net
 import os
 
-from devports.core.model import Endpoint, HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
+from devports.core.model import HiddenSocket, Holder, HolderSearch, Socket, VisibilityGap
 from devports.errors import raise_limit
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
@@ -27,8 +23,6 @@ from devports.system.linux.sockets import dump
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-
-    from devports.core.model import Table
 
     Groups = dict[int, tuple[str, list[int]]]
 
@@ -40,6 +34,9 @@ FIRST_NUMBER = ("3",)
 """Descriptor of the first file that a program opens: many servers open no other one before."""
 NEXT_NUMBERS = (("4", "5", "6"), tuple(map(str, range(7, 12))), tuple(map(str, range(12, 28))))
 """Further descriptors, by likelihood: beside event loops, logs, libraries and pipes."""
+OTHER_NUMBERS = ()
+"""All others that are open."""
+LOW_NUMBERS = frozenset(FIRST_NUMBER).union(*NEXT_NUMBERS)
 MANY = 256
 """Descriptors of a process that is not read whole where another process is likelier."""
 MAX_LIKELY = 8
@@ -84,15 +81,13 @@ def holding(
         _widen(search, sockets)
     if _without_opener(sockets, search):
         search.search(processes.pids())
-    for _ in range(MOST_SEARCHES):
-        if search.done or not search.search(processes.pids()):
-            break
-    search.search_threads()
     return _holding(sockets, search, groups, complete=thorough)
 
 
 def _candidates(search: Search, sockets: Sequence[Socket], groups: Groups) -> Iterator[list[int]]:
     """Yield processes that may have the sockets, newest first, until each socket has a holder."""
+    if os.geteuid() not in (0, *(socket.uid for socket in sockets)):
+        return  # their processes are not readable
     members = {pid for _, pids in groups.values() for pid in pids}
     if not search.done:
         yield processes.newest_first(members)
@@ -109,21 +104,37 @@ def _of_opener(sockets: Iterable[Socket]) -> list[int]:
 def _find(search: Search, pids: Sequence[int], likely: Callable[[], Collection[int]]) -> None:
     """Look into these processes at the likely descriptors, until each socket has a holder."""
     search.search_quickly(pids[:NEWEST])
-    if not search.done:
-        pids = search.glance(pids, FIRST_NUMBER)
+    pids = search.glance(_readable(pids), FIRST_NUMBER)
     if not search.done:
         named = likely()
         search.search_quickly((*named, *relatives(named)))
     for numbers in NEXT_NUMBERS:
-        if not search.done:
-            pids = search.glance(pids, numbers)
+        pids = search.glance(pids, numbers)
+
+
+def _readable(pids: Iterable[int]) -> Iterator[int]:
+    """Yield the processes that this user may read.
+
+    prlimit(2) needs about the same permission, and costs a quarter of a link that is refused.
+    """
+    if os.geteuid() == 0:
+        yield from pids
+        return
+    import resource  # only if there are many others
+
+    for pid in pids:
+        try:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        except OSError:
+            continue
+        yield pid
 
 
 def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     """Search the relatives of the holders; then, for what is missing, every process."""
     search.search_quickly(relatives(search.found))
     if not search.done:
-        search.search_until_done(_of_opener(sockets))
+        search.glance(_readable(_of_opener(sockets)), OTHER_NUMBERS)
         search.search(relatives(search.found))
     if not search.done:
         search.search(processes.pids())
@@ -157,6 +168,8 @@ class Search:
         self.found: dict[int, set[int]] = {}
         self.unreadable: list[int] = []
         self._seen: set[int] = set()
+        self._divided: set[int] = set()
+        """Processes whose threads were searched one by one."""
 
     @property
     def done(self) -> bool:
@@ -169,13 +182,6 @@ class Search:
             self._seen.add(pid)
             self._read(pid)
         return bool(new)
-
-    def search_until_done(self, pids: Iterable[int]) -> None:
-        """Search these processes one by one, until each socket has a holder."""
-        for pid in pids:
-            if self.done:
-                break
-            self.search((pid,))
 
     def search_quickly(self, pids: Iterable[int]) -> None:
         """Search these processes, but those with many descriptors only if they have a socket.
@@ -205,11 +211,18 @@ class Search:
                 left.append(pid)
         return left
 
-    def search_threads(self) -> None:
-        """Search for what no process has open: a thread may have its own table (unshare(2))."""
-        for pid in () if self.done else tuple(self._seen):
+    def search_more(self) -> bool:
+        """Search new processes; return whether there were any.
+
+        Then search for what no process has open: a thread may have its own table (unshare(2)).
+        """
+        new = self.search(processes.pids())
+        for pid in () if self.done else self._seen - self._divided:
+            self._divided.add(pid)
             if len(listdir(f"/proc/{pid}/task")) > 1 and (held := self._in_threads(pid)):
                 self._add(pid, held)
+                new = True
+        return new
 
     @property
     def lists_all(self) -> bool:
@@ -288,7 +301,12 @@ def _has_one(pid: int, numbers: Collection[str], links: Collection[str]) -> bool
     except OSError as error:
         return False if isinstance(error, FileNotFoundError) else None
     try:
+        if numbers is OTHER_NUMBERS:
+            numbers = set(os.listdir(folder)) - LOW_NUMBERS
         targets = [processes.link(number, folder) for number in numbers]
+    except OSError as error:  # it exited
+        raise_limit(error)
+        return False
     finally:
         os.close(folder)
     if any(target in links for target in targets):
@@ -301,7 +319,7 @@ def listening(pids: Collection[int]) -> tuple[Socket, ...]:
 
     Nothing where netlink is refused.
     """
-    inodes = {inode for pid in pids for _, inode in _sockets(pid)}
+    inodes = {inode for pid in pids for _, inode in processes.socket_descriptors(pid)}
     try:
         found = dump((), LISTEN_ONLY)
     except (OSError, Malformed):
@@ -320,7 +338,7 @@ def accepting(pids: Collection[int], inodes: Collection[int]) -> dict[int, bool 
     """Return which of these processes have one of the sockets open, and whether each accepts."""
     wanted, found = {f"socket:[{inode}]" for inode in inodes}, {}
     for pid in pids:
-        opened = dict(_descriptors(pid))
+        opened = dict(processes.descriptors(pid))
         numbers = {int(name) for name, target in opened.items() if target in wanted}
         if numbers:
             found[pid] = _is_polled(pid, opened, set(inodes)) or _is_in_accept(pid, numbers)
@@ -346,19 +364,6 @@ def _is_in_accept(pid: int, numbers: set[int]) -> bool | None:
     if perhaps is None or None in calls:
         return None
     return None if any(call[0] in perhaps for call in calls if call) else False
-
-
-def _sockets(pid: int) -> Iterator[tuple[str, int]]:
-    """Yield descriptor (the name of its link) and inode of every socket of a process."""
-    for name, target in _descriptors(pid):
-        if target.startswith("socket:["):
-            yield name, int(target[8:-1])
-
-
-def _descriptors(pid: int) -> Iterator[tuple[str, str]]:
-    """Yield each open descriptor of a process, and the target of its link."""
-    for name in listdir(f"/proc/{pid}/fd"):
-        yield name, processes.link(f"/proc/{pid}/fd/{name}")
 
 
 def _uid(pid: int) -> int | None:
@@ -454,18 +459,17 @@ def _holding(
 
 
 def _holders(search: Search, *, marked: bool) -> list[Holder]:
-    """Return the holders that are left.
+    """Return the holders that still run.
 
-    A holder that has exited since its descriptors were read may have passed its socket on: then new
-    processes are searched for it.
+    While one of the sockets has none, new processes are searched: its holder may have passed it on
+    and exited, before its descriptors were read or after.
     """
     holders: list[Holder] = []
     for _ in range(MOST_SEARCHES):
-        every = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
-        holders = [holder for holder in every if holder is not None]
-        left = {inode for holder in holders for inode in holder.inodes}
-        passed_on = any(inodes - left for inodes in search.found.values())
-        if not passed_on or not search.search(processes.pids()):
+        found = [_holder(pid, held, marked=marked) for pid, held in sorted(search.found.items())]
+        holders = [holder for holder in found if holder is not None]
+        held = {inode for holder in holders for inode in holder.inodes}
+        if held.issuperset(search.links.values()) or not search.search_more():
             break
     return holders
 
@@ -523,99 +527,6 @@ def _hidden(socket: Socket, path: str, members: list[int], proxies: list[int]) -
     return HiddenSocket(socket, user, path, tuple(likely))
 
 
-SO_ACCEPTCONN = 30
-TCP_NAMES = b"TCP"  # TCP and TCPv6
-
-
-def unlisted_sockets(port: int, known: Table) -> tuple[Socket, ...]:
-    """Return the sockets bound to `port` that no table lists."""
-    listed = {socket.inode for socket in known.sockets}
-    found: dict[int, Socket] = {}
-    for pid in processes.pids():
-        if pid == os.getpid():
-            continue
-        for name, inode in _sockets(pid):
-            if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
-                socket = _bound_socket(pid, int(name), inode)
-                if socket is not None and socket.local.port == port:
-                    found[inode] = socket
-    return tuple(found.values())
-
-
-def _is_tcp(path: str) -> bool:
-    try:
-        return os.getxattr(path, "system.sockprotoname").startswith(TCP_NAMES)
-    except OSError:
-        return False
-
-
-def _bound_socket(pid: int, number: int, inode: int) -> Socket | None:
-    """Return the socket of a descriptor if it is bound and neither listens nor is connected."""
-    copy = _copy(pid, number)
-    if copy is None:
-        return None
-    try:
-        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
-    except OSError:
-        return None
-    finally:
-        copy.close()
-
-
-def _copy(pid: int, number: int) -> net.socket | None:
-    """Return a copy of another process's socket; None where that is not permitted."""
-    from devports.system.linux import pidfd
-
-    try:
-        descriptor = pidfd.open_pid(pid)
-    except OSError:
-        return None
-    try:
-        return net.socket(fileno=pidfd.take_fd(descriptor, number))
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def unfit(pids: Collection[int]) -> bool:
-    """Return whether one of these processes has a TCP socket that cannot bind beside a reservation.
-
-    Such a socket has no address yet, and neither SO_REUSEADDR nor SO_REUSEPORT: it is about to
-    bind, or its bind has failed. A client's socket looks the same until it connects.
-    """
-    return any(
-        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
-        for pid in pids
-        for name, _ in _sockets(pid)
-    )
-
-
-def _is_unfit(pid: int, number: int) -> bool:
-    copy = _copy(pid, number)
-    if copy is None:
-        return False
-    try:
-        options = (net.SO_REUSEADDR, net.SO_REUSEPORT)
-        shared = any(copy.getsockopt(net.SOL_SOCKET, option) for option in options)
-        return not shared and not copy.getsockname()[1]
-    except OSError:
-        return False
-    finally:
-        copy.close()
-
-
-def _bound(sock: net.socket, inode: int, uid: int) -> Socket | None:
-    listening = sock.getsockopt(net.SOL_SOCKET, SO_ACCEPTCONN)
-    name = sock.getsockname()
-    if listening or not name[1]:
-        return None
-    v6only = None
-    if sock.family == net.AF_INET6:
-        v6only = bool(sock.getsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY))
-    return Socket(Endpoint(name[0], name[1]), None, "BOUND", inode, uid, v6only)
-
-
 MOST_CARRIERS = 8
 
 
@@ -626,5 +537,7 @@ def carriers(unreadable: Collection[int]) -> list[int]:
 
 
 def _carries(pid: int) -> bool:
-    infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name, _ in _sockets(pid))
+    infos = (
+        read_file(f"/proc/{pid}/fdinfo/{name}") for name, _ in processes.socket_descriptors(pid)
+    )
     return any(map(procfs.waiting_descriptors, infos))

@@ -11,7 +11,7 @@ from devports.system.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from devports.core.holder_kind import CurrentUser
 
@@ -49,6 +49,19 @@ def link(path: str, folder: int | None = None) -> str:
         return os.readlink(path, dir_fd=folder)
     except OSError:
         return ""
+
+
+def socket_descriptors(pid: int) -> Iterator[tuple[str, int]]:
+    """Yield descriptor (the name of its link) and inode of every socket of a process."""
+    for name, target in descriptors(pid):
+        if target.startswith("socket:["):
+            yield name, int(target[8:-1])
+
+
+def descriptors(pid: int) -> Iterator[tuple[str, str]]:
+    """Yield each open descriptor of a process, and the target of its link."""
+    for name in listdir(f"/proc/{pid}/fd"):
+        yield name, link(f"/proc/{pid}/fd/{name}")
 
 
 def pids() -> list[int]:

@@ -50,6 +50,13 @@ def interpreter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(sys.modules, "_json", None)
 
 
+def test_json_is_written_and_read_in_c_where_the_interpreter_can(monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("_json")
+    monkeypatch.setitem(sys.modules, "json", None)  # an import of it fails
+    assert json_text({"ports": [8000]}) == '{"ports": [8000]}'
+    assert json_value(b'{"ports": [8000]}') == {"ports": [8000]}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
