@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.vscode.workspace import BELOW, WAITS, Workspace, supervisord
+from tests.vscode.workspace import BELOW, WAITS, WAITS_FOR_ALL, Workspace, supervisord
 
 Step: TypeAlias = dict[str, Any]
 Play: TypeAlias = Callable[[Workspace], Iterator[Step]]
@@ -51,6 +51,15 @@ def answered(key: str) -> Iterator[Step]:
     """Answer the question by a key: when it was answered, its answers are gone."""
     yield asked()
     yield {"pressUntil": {"press": key, "gone": r"^ > \w  "}}
+
+
+def declined(key: str) -> Iterator[Step]:
+    """Answer no by a key; Esc counts as soon as another answer than "no" can be selected."""
+    if key == "Escape":
+        yield from pointed("y")
+        yield {"press": key}
+    else:
+        yield from answered(key)
 
 
 def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
@@ -285,15 +294,20 @@ def failing(space: Workspace) -> Iterator[Step]:
 
 
 def debugged(space: Workspace) -> Iterator[Step]:
-    yield note("Debug Api on a held port: declined, no debugger starts")
+    yield note("Debug Api on a held port, three times in a row: declined, no debugger starts")
     yield hog(space, "api")
-    yield {"debug": "Debug Api"}
-    yield from answered("n")
-    yield {"expectDialog": "Errors? exist"}
-    yield {"screenshot": "debug-declined"}
-    yield {"clickDialog": "Abort"}
-    yield {"expectDebug": False}
+    for start, no in (({"debug": "Debug Api"}, "n"), ({"f5": True}, "Escape"), ({"f5": True}, "n")):
+        yield start
+        yield from declined(no)
+        yield from start_is_stopped("Debug Api: server", DECLINED)
     yield {"stop": "hog"}
+    yield note("the same with a configuration that is wrong")
+    right = space.read("devports.toml")
+    yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
+    for _ in range(3):
+        yield {"f5": True}
+        yield from start_is_stopped("Debug Api: server", USAGE)
+    yield {"write": {"file": "devports.toml", "text": right}}
     yield note("Debug Api: devports starts the server, VS Code attaches; again after a reload")
     yield {"debug": "Debug Api"}
     yield {"expectDebug": True}
@@ -483,13 +497,21 @@ def below(space: Workspace) -> Iterator[Step]:
     yield {"stopDebug": True}
     yield from ended(space, "Run Backend", "backend")
     yield {"stop": "hog"}
+    yield from held_open(space)
     yield note("Run All, no to the first service: what needs it ends at once and says why")
     yield hog(space)
-    yield {"runTask": "Run All"}
-    yield from answered("n")
-    yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}}
-    yield {"expectTerminal": "`backend` is not running: its port is in use"}
+    for no in ("n", "Escape"):
+        yield {"runTask": "Run All"}
+        yield from declined(no)
+        end = {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}
+        yield {"expectEvent": end, "measured": True}
+        yield {"expectTerminal": "`backend` is not running: its port is in use"}
     yield {"screenshot": "all-declined"}
+    yield note("a configuration that waits for Run All, declined twice: never started")
+    for start in ({"debug": WAITS_FOR_ALL}, {"f5": True}):
+        yield start
+        yield from answered("n")
+        yield from start_is_stopped("Run Frontend", NOT_READY)
     yield note("Run All, yes: both run")
     yield {"runTask": "Run All"}
     yield from answered("y")
@@ -499,6 +521,34 @@ def below(space: Workspace) -> Iterator[Step]:
     for name in ("backend", "web"):
         yield {"expectPort": {"port": space.ports[name], "open": False}}
     yield {"stop": "hog"}
+
+
+def held_open(space: Workspace) -> Iterator[Step]:
+    yield note("a failed process that is held open: the problem is on the line of its service")
+    tasks = space.read(".vscode/tasks.json")
+    command = "devports run frontend"
+    yield {"runTask": "Run Backend"}
+    yield {"expectTerminal": "`backend` is ready on"}
+    yield {
+        "write": {
+            "file": ".vscode/tasks.json",
+            "text": tasks.replace(command, f"{command}; read key"),
+        }
+    }
+    yield hog(space, "web")
+    yield {"runTask": "Run Frontend"}
+    yield from answered("n")
+    line = space.read(f"{BELOW}/devports.toml").splitlines().index("[services.frontend]") + 1
+    text = rf"{line}: port {space.ports['web']} of `frontend` is in use by"
+    yield {"expectProblem": {"file": "devports.toml", "text": text}}
+    yield {"expectProblemStays": {"file": "devports.toml"}}
+    yield {"screenshot": "held-open"}
+    yield {"press": "Enter"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend"}}
+    yield {"expectProblemGone": {"file": "devports.toml"}}
+    yield {"stop": "hog"}
+    yield {"write": {"file": ".vscode/tasks.json", "text": tasks}}
+    yield from ended(space, "Run Backend", "backend")
 
 
 PARTS: dict[str, Play] = {

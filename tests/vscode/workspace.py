@@ -69,11 +69,16 @@ LAUNCH = """\
             "name": "waits for Run Backend", "type": "node", "request": "launch",
             "program": "${workspaceFolder}/show.js", "preLaunchTask": "Run Backend",
         },
+        {
+            "name": "needs Run All", "type": "node", "request": "launch",
+            "program": "${workspaceFolder}/show.js", "preLaunchTask": "Run All",
+        },
     ],
 }
 """
 WAITS = "waits for Run Backend"
 """The configuration of a person's that waits for a background task of ours."""
+WAITS_FOR_ALL = "needs Run All"
 SUPERVISORD = """\
 [supervisord]
 logfile=%(here)s/log
