@@ -392,6 +392,21 @@ def test_tasks_of_folders_below_are_written_once_and_kept_up_to_date_from_each(
     assert labels_of(project) == ["Run Shop"]
 
 
+def test_the_folder_may_be_named(below: Command, project: Project) -> None:
+    there = replace(below, cwd=os.path.join(project.folder, "services"))
+    asked = there("vscode", "..")
+    assert asked.code == exitcodes.USAGE
+    assert "run `devports vscode .. --below`" in asked.err
+    assert "`cd '../services/my api'`" in asked.err
+    assert there("vscode", "..", "--below").err.startswith("wrote ../.vscode/tasks.json\n")
+    put_below(project, "services/web", "[services.shop]\nport = 8124\n")
+    stale = there("vscode", "web", "--check")
+    assert "out of date: ../.vscode/tasks.json; to update, run `devports vscode web`" in stale.err
+    assert there("vscode", "web").code == exitcodes.OK
+    assert labels_of(project) == ["Run Web", "Run Shop", "Run All"]
+    assert "cannot use the folder `web/devports.toml`" in there("vscode", "web/devports.toml").err
+
+
 def test_a_broken_file_below_is_reported_and_the_others_are_written(
     below: Command, project: Project
 ) -> None:
