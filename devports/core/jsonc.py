@@ -202,9 +202,8 @@ def same(one: object, other: object) -> bool:
 
 WIDEST = 110
 """Columns of a line; an object or array that does not fit is written on several lines."""
-FORMER_WIDEST = (110, 72)
-"""Characters of an object or array on one line in earlier versions, which counted neither the
-indentation nor the name."""
+FORMER_WIDEST = 72
+"""The same in earlier versions, which counted neither the indentation nor the name."""
 
 _INLINE = r"/\*(?:[^*\r\n]|\*(?!/))*\*/"
 _FIRST_INDENT = re.compile(
@@ -240,7 +239,7 @@ def written(
 ) -> str:
     """Return a value behind its name as text whose further lines are indented.
 
-    What fits on one line is on one. `former`: one of the widths of earlier versions.
+    What fits on one line is on one. `former`: the width of earlier versions.
     """
     line = _on_one_line(value)
     fits = len(line) <= former if former else len(indent + name + line) < WIDEST  # and a comma
@@ -482,7 +481,7 @@ def update(text: str, path: Path, new: Mapping[str, Any]) -> str:
 def _has_own_layout(text: str, node: Node) -> bool:
     value, style, indent = plain(node), style_of(text), _indent_at(text, node.start)
     return text[node.start : node.end] in (
-        written(value, style, indent, former=width) for width in (None, *FORMER_WIDEST)
+        written(value, style, indent, former=width) for width in (None, FORMER_WIDEST)
     )
 
 

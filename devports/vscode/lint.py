@@ -63,6 +63,8 @@ WHY = {
     "exit-code-hidden": "VS Code treats a failure as success",
     "failure-unseen": "VS Code starts the debugger after every second failed start, if a "
     "configuration waits for the task",
+    "need-unseen": "VS Code starts the debugger nevertheless; let the configuration wait for the "
+    "task of one service",
     "kills-clients": "lsof lists the clients of a port too, for example a browser; "
     "`devports free PORT` stops only its holders",
     "close-hangs": "VS Code does not notice when the next task in its terminal ends",
@@ -95,6 +97,8 @@ def lint_tasks(
         yield from _depends(entry, entries)
         yield from _background(entry)
         yield from _unseen(entry)
+        if _name(entry, "label") in waited:
+            yield from _unseen_needs(entry, entries)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
         yield from _kills(entry)
@@ -133,9 +137,7 @@ def _readable(text: str, *keys: str) -> list[Any]:
 def _in_sequence(text: str) -> frozenset[str]:
     """Return the labels of tasks after which VS Code starts the next one of a sequence."""
     chains = [each for each in _readable(text, "tasks") if each.get("dependsOrder") == "sequence"]
-    needs = [each.get("dependsOn") for each in chains]
-    names = [name for each in needs for name in (each if isinstance(each, list) else [each])]
-    return frozenset(name for name in names if isinstance(name, str))
+    return frozenset(name for each in chains for name in _needs(each))
 
 
 def _lint(
@@ -177,11 +179,18 @@ def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
 
 
 def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
-    wants = entry.get("dependsOn")
     known = {_name(each, "label") for each in entries}
-    for name in wants if isinstance(wants, list) else [wants]:
-        if isinstance(name, str) and name not in known and not _from_elsewhere(name):
+    for name in _needs(entry):
+        if name not in known and not _from_elsewhere(name):
             yield "depends-unknown", ("dependsOn",), f"`dependsOn` names an unknown task `{name}`"
+
+
+def _needs(entry: Any) -> Iterator[str]:
+    """Yield the names of tasks that VS Code runs before a task."""
+    wants = entry.get("dependsOn")
+    for name in wants if isinstance(wants, list) else [wants]:
+        if isinstance(name, str):
+            yield name
 
 
 def _from_elsewhere(name: str) -> bool:
@@ -235,10 +244,7 @@ def _unseen(entry: Any) -> Iterator[Found]:
 
     At the exit of a process VS Code ignores the second failure in a row; at that line it does not.
     """
-    words = entry.get("args")
-    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
-    role = role_of({"command": " ".join(map(str, said))})
-    if role.words[:1] != ("run",) or entry.get("isBackground") is not True:
+    if not _runs_service(entry):
         return
     for where, matcher in _matchers(entry):
         end = inside(matcher, "background", "endsPattern")
@@ -250,6 +256,23 @@ def _unseen(entry: Any) -> Iterator[Found]:
                 path,
                 f"`{_name(entry, 'label')}` does not notice a failed start",
             )
+
+
+def _runs_service(entry: Any) -> bool:
+    """Return whether a background task starts a service by `devports run`."""
+    words = entry.get("args")
+    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
+    role = role_of({"command": " ".join(map(str, said))})
+    return role.words[:1] == ("run",) and entry.get("isBackground") is True
+
+
+def _unseen_needs(entry: Any, entries: list[Any]) -> Iterator[Found]:
+    """Find runs that a task needs, which has no matcher itself: to it each end is a success."""
+    runs = {_name(each, "label") for each in entries if _runs_service(each)}
+    for name in _needs(entry):
+        if name in runs:
+            what = f"`{_name(entry, 'label')}` does not notice that `{name}` failed"
+            yield "need-unseen", ("dependsOn",), what
 
 
 def _habits(entry: Any) -> Iterator[Found]:

@@ -89,10 +89,16 @@ def ended(space: Workspace, label: str, name: str) -> Iterator[Step]:
     yield {"expectNoOrphans": True}
 
 
+def serving(space: Workspace, name: str = "backend") -> Iterator[Step]:
+    """Run a service until it serves: a terminal may still show that its last run was ready."""
+    yield {"runTask": f"Run {name.title()}"}
+    yield {"expectPage": space.url(name), "timeout": 40000}
+    yield {"expectTerminal": f"`{name}` is ready on"}
+
+
 def ready_again(space: Workspace) -> Iterator[Step]:
     yield note("the next run is ready")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
 
 
@@ -327,12 +333,10 @@ def debugged(space: Workspace) -> Iterator[Step]:
 
 
 def servers(space: Workspace) -> Iterator[Step]:
-    for label, name in (("Run Reload", "reload"), ("Run Forks", "forks"), ("Run Web", "web")):
-        yield note(f"{label}, and Terminate Task leaves neither port nor orphan")
-        yield {"runTask": label}
-        yield {"expectTerminal": f"`{name}` is ready on", "timeout": 40000}
-        yield {"expectPage": space.url(name)}
-        yield from ended(space, label, name)
+    for name in ("reload", "forks", "web"):
+        yield note(f"Run {name.title()}, and Terminate Task leaves neither port nor orphan")
+        yield from serving(space, name)
+        yield from ended(space, f"Run {name.title()}", name)
 
 
 def restarted(space: Workspace) -> Iterator[Step]:
@@ -424,8 +428,7 @@ def attached(space: Workspace) -> Iterator[Step]:
 
 def crashed(space: Workspace) -> Iterator[Step]:
     yield note("a server that crashes after it was ready: its exit code, and nothing is left")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield {"ask": space.url("backend", "crash")}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": 3}}
     yield {"expectTerminal": "`backend` exited with code 3"}
@@ -436,8 +439,7 @@ def crashed(space: Workspace) -> Iterator[Step]:
 
 def worker(space: Workspace) -> Iterator[Step]:
     yield note("the serving process behind a reloader dies: said in its terminal, the task lives")
-    yield {"runTask": "Run Reload"}
-    yield {"expectTerminal": "`reload` is ready on", "timeout": 40000}
+    yield from serving(space, "reload")
     yield {"kill": "spawn_main"}
     yield {"expectTerminal": "`reload` is stalled", "timeout": 40000}
     yield {"screenshot": "stalled"}
@@ -446,8 +448,7 @@ def worker(space: Workspace) -> Iterator[Step]:
 
 def closed(space: Workspace) -> Iterator[Step]:
     yield note("the window is closed: the server stays, and a new window can take it over")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield {"closeWindow": True}
     yield {"expectPage": space.url("backend")}
     yield {"openWindow": True}
@@ -462,17 +463,13 @@ def closed(space: Workspace) -> Iterator[Step]:
 
 def several(space: Workspace) -> Iterator[Step]:
     yield note("a workspace of several folders: the task runs in the folder of its file")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
-    yield {"expectPage": space.url("backend")}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
 
 
 def below(space: Workspace) -> Iterator[Step]:
     yield note("a configuration below the opened folder: Run, and the problem on its file")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
-    yield {"expectPage": space.url("backend")}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
     path = f"{BELOW}/devports.toml"
     right = space.read(path)
@@ -507,11 +504,12 @@ def below(space: Workspace) -> Iterator[Step]:
         yield {"expectEvent": end, "measured": True}
         yield {"expectTerminal": "`backend` is not running: its port is in use"}
     yield {"screenshot": "all-declined"}
-    yield note("a configuration that waits for Run All, declined twice: never started")
-    for start in ({"debug": WAITS_FOR_ALL}, {"f5": True}):
-        yield start
-        yield from answered("n")
-        yield from start_is_stopped("Run Frontend", NOT_READY)
+    yield note("what VS Code itself gets wrong: a configuration that waits for Run All is started")
+    yield {"debug": WAITS_FOR_ALL}
+    yield from answered("n")
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}}
+    yield {"expectDebug": True}
+    yield {"stopDebug": True}
     yield note("Run All, yes: both run")
     yield {"runTask": "Run All"}
     yield from answered("y")
@@ -527,8 +525,7 @@ def held_open(space: Workspace) -> Iterator[Step]:
     yield note("a failed process that is held open: the problem is on the line of its service")
     tasks = space.read(".vscode/tasks.json")
     command = "devports run frontend"
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield {
         "write": {
             "file": ".vscode/tasks.json",

@@ -207,6 +207,25 @@ def test_a_run_whose_failure_is_not_seen(task: dict[str, object], *, unseen: boo
     assert all(text[flaw.column - 1 :].startswith(('"^dev', '{"regexp"')) for flaw in flaws)
 
 
+NEEDS = [
+    pytest.param(["r", "w"], {"all"}, ["`all` does not notice that `r` failed"], id="one of them"),
+    pytest.param("r", {"all"}, ["`all` does not notice that `r` failed"], id="not in a list"),
+    pytest.param(["w"], {"all"}, [], id="no run of devports"),
+    pytest.param(["f"], {"all"}, [], id="in the foreground: VS Code reads its exit code"),
+    pytest.param(["r"], {"r"}, [], id="the debugger waits for the task itself"),
+]
+
+
+@pytest.mark.parametrize(("needs", "waited", "seen"), NEEDS)
+def test_a_debugger_that_waits_for_several_tasks(
+    needs: object, waited: set[str], seen: list[str]
+) -> None:
+    free = {"label": "f", "command": "devports free web"}
+    tasks = [WATCH, run(), free, {"label": "all", "dependsOn": needs}]
+    flaws = lint_tasks("t", json.dumps({"tasks": tasks}), frozenset(waited))
+    assert [(flaw.code, flaw.what) for flaw in flaws] == [("need-unseen", each) for each in seen]
+
+
 LAUNCHES = [
     pytest.param({"name": "F", "preLaunchTask": "a"}, [], id="a task that is there"),
     pytest.param({"name": "F", "preLaunchTask": "npm: x"}, [], id="a task of an extension"),
