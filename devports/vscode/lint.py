@@ -14,7 +14,7 @@ from devports.vscode.tasks import is_generated, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Literal, TypeAlias
 
     from devports.core.jsonc import Path
@@ -97,8 +97,6 @@ def lint_tasks(
         yield from _depends(entry, entries)
         yield from _background(entry)
         yield from _unseen(entry)
-        if _name(entry, "label") in waited:
-            yield from _unseen_needs(entry, entries)
         yield from _habits(entry)
         yield from _exit_code(entry, waited)
         yield from _kills(entry)
@@ -106,12 +104,25 @@ def lint_tasks(
     return tuple(_lint(path, text, rules, "tasks", severity=severity))
 
 
-def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
-    """Return the mistakes in a launch.json; `labels` are those of the existing tasks."""
+def lint_launch(
+    path: str, text: str, labels: frozenset[str], needs: Mapping[str, str] = {}
+) -> tuple[LintFinding, ...]:
+    """Return the mistakes in a launch.json.
+
+    Args:
+        path: for messages.
+        text: of the file.
+        labels: of the existing tasks.
+        needs: by `needed_runs`.
+    """
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
         yield from _label(entry, entries, "name")
         yield from _before_and_after(entry, labels)
+        if (run := needs.get(str(entry.get("preLaunchTask")))) is not None:
+            name = entry["preLaunchTask"]
+            what = f"`preLaunchTask` names `{name}`, which does not notice that `{run}` failed"
+            yield "need-unseen", ("preLaunchTask",), what
 
     return tuple(_lint(path, text, rules, "configurations", "compounds"))
 
@@ -125,6 +136,17 @@ def waited_for(text: str) -> frozenset[str]:
 def labels_of(text: str) -> frozenset[str]:
     """Return the labels of the tasks in a text; none of one that cannot be read."""
     return frozenset(name for each in _readable(text, "tasks") if (name := _name(each, "label")))
+
+
+def needed_runs(text: str) -> dict[str, str]:
+    """Return the first `devports run` that a task depends on, by label, for each such task.
+
+    VS Code treats the end of a background task that another one needs as a success.
+    """
+    tasks = _readable(text, "tasks")
+    runs = {_name(each, "label") for each in tasks if _runs_service(each)}
+    found = ((_name(each, "label"), name) for each in tasks for name in _needs(each))
+    return {label: name for label, name in reversed([*found]) if name in runs}
 
 
 def _readable(text: str, *keys: str) -> list[Any]:
@@ -264,15 +286,6 @@ def _runs_service(entry: Any) -> bool:
     said = (entry.get("command"), *(words if isinstance(words, list) else ()))
     role = role_of({"command": " ".join(map(str, said))})
     return role.words[:1] == ("run",) and entry.get("isBackground") is True
-
-
-def _unseen_needs(entry: Any, entries: list[Any]) -> Iterator[Found]:
-    """Find runs that a task needs, which has no matcher itself: to it each end is a success."""
-    runs = {_name(each, "label") for each in entries if _runs_service(each)}
-    for name in _needs(entry):
-        if name in runs:
-            what = f"`{_name(entry, 'label')}` does not notice that `{name}` failed"
-            yield "need-unseen", ("dependsOn",), what
 
 
 def _habits(entry: Any) -> Iterator[Found]:

@@ -254,7 +254,7 @@ def _program(command: object) -> tuple[list[str], int | None]:
 def folders_of(tasks: Iterable[Json]) -> tuple[str, ...]:
     """Return the folders below the workspace folder in which generated tasks run."""
     folders = dict.fromkeys(role_of(task).folder for task in tasks if is_generated(task))
-    return tuple(f for f in folders if f and not {"", ".", ".."} & {*f.split("/")})
+    return tuple(f for f in folders if not {"", ".", ".."} & {*f.split("/")})
 
 
 def with_program(body: Json, present: Json) -> Json:

@@ -321,6 +321,10 @@ def test_the_doctor_lints_what_a_person_wrote(devports: Command, project: Projec
     done = devports("doctor")
     assert "error: the background task `w` has no `problemMatcher`" in done.out
     assert ".vscode/tasks.json:1:12" in done.out
+    project.service("api", 8124, "serve --port {port}")
+    devports("vscode")
+    put(project, '{"configurations": [{"name": "F", "preLaunchTask": "Run All"}]}', "launch.json")
+    assert codes(devports) == ["editor-need-unseen", "editor-matcher-missing"]
 
 
 @NEEDS_LINKS

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.lint import (
+    LintFinding,
+    labels_of,
+    lint_launch,
+    lint_tasks,
+    needed_runs,
+    waited_for,
+)
 from tests.harness import jsonc
 
 MATCHER = {
@@ -208,22 +215,26 @@ def test_a_run_whose_failure_is_not_seen(task: dict[str, object], *, unseen: boo
 
 
 NEEDS = [
-    pytest.param(["r", "w"], {"all"}, ["`all` does not notice that `r` failed"], id="one of them"),
-    pytest.param("r", {"all"}, ["`all` does not notice that `r` failed"], id="not in a list"),
-    pytest.param(["w"], {"all"}, [], id="no run of devports"),
-    pytest.param(["f"], {"all"}, [], id="in the foreground: VS Code reads its exit code"),
-    pytest.param(["r"], {"r"}, [], id="the debugger waits for the task itself"),
+    pytest.param(["w", "r", "s"], "all", "r", id="the first one is named"),
+    pytest.param("r", "all", "r", id="not in a list"),
+    pytest.param(["w"], "all", None, id="no run of devports"),
+    pytest.param(["f"], "all", None, id="in the foreground: VS Code reads its exit code"),
+    pytest.param(["r"], "r", None, id="the debugger waits for the task itself"),
 ]
 
 
-@pytest.mark.parametrize(("needs", "waited", "seen"), NEEDS)
+@pytest.mark.parametrize(("needs", "waits", "run_"), NEEDS)
 def test_a_debugger_that_waits_for_several_tasks(
-    needs: object, waited: set[str], seen: list[str]
+    needs: object, waits: str, run_: str | None
 ) -> None:
     free = {"label": "f", "command": "devports free web"}
-    tasks = [WATCH, run(), free, {"label": "all", "dependsOn": needs}]
-    flaws = lint_tasks("t", json.dumps({"tasks": tasks}), frozenset(waited))
-    assert [(flaw.code, flaw.what) for flaw in flaws] == [("need-unseen", each) for each in seen]
+    runs = [run(), run(label="s")]
+    tasks = [WATCH, *runs, free, {"label": "all", "dependsOn": needs}]
+    text = json.dumps({"tasks": tasks})
+    launch = json.dumps({"configurations": [{"name": "F", "preLaunchTask": waits}]})
+    flaws = lint_launch("l", launch, labels_of(text), needed_runs(text))
+    what = f"`preLaunchTask` names `all`, which does not notice that `{run_}` failed"
+    assert [(flaw.code, flaw.what) for flaw in flaws] == [("need-unseen", what)] * bool(run_)
 
 
 LAUNCHES = [
