@@ -10,7 +10,7 @@ import pytest
 from devports.config.load import read_text
 from devports.core.jsonc import WIDEST
 from devports.vscode.merge import Plan, plan
-from devports.vscode.tasks import Template
+from devports.vscode.tasks import BUILD_DETAIL, Template
 from tests.harness import jsonc
 from tests.unit.vscode.conftest import ROOT, config, parts, service, vscode
 
@@ -201,6 +201,7 @@ def test_a_default_build_task_of_a_person_stays_the_only_one(
     mine = json.dumps({"tasks": [{"label": "make", "command": "make", "group": group}]})
     planned = made(config(service(vscode=vscode(build=True))), template, mine)
     assert groups(texts(planned)[0]) == {"make": group}
+    assert BUILD_DETAIL not in texts(planned)[0], "the next group may be a person's"
     assert planned.notes[0].message == (
         "`.vscode/tasks.json` already has the default build task `make`; `Run Backend` is not "
         "made one"
