@@ -335,6 +335,9 @@ COMMANDS = {
         "devports.commands.vscode:vscode",
         "Write VS Code tasks and launch configurations",
         *COMMON,
+        Option(
+            "folder", "The opened folder (default: the current one)", metavar="FOLDER", nargs="?"
+        ),
         mode("check", "Write nothing; print the diff and exit 1 if files are out of date"),
         mode("diff", "Write nothing; print the diff"),
         Option("--below", "Include each devports.toml in the folders below"),

@@ -74,7 +74,14 @@ from devports.system.inspect import (
 from devports.system.linux import reserved
 from devports.system.project import checkout_of, checkouts_of
 from devports.ui.escape import redacted_text
-from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.lint import (
+    LintFinding,
+    labels_of,
+    lint_launch,
+    lint_tasks,
+    needed_runs,
+    waited_for,
+)
 from devports.vscode.merge import LAUNCH, TASKS, BrokenFileError, plan, programs_of, task_path
 from devports.vscode.tasks import FILES, FOLDER
 
@@ -460,7 +467,8 @@ def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, 
     """
     found = [*(lint_tasks(TASKS, tasks, waited_for(launch or "")) if tasks else ())]
     if launch:
-        found += lint_launch(LAUNCH, launch, labels_of(tasks or ""))
+        there = tasks or ""
+        found += lint_launch(LAUNCH, launch, labels_of(there), needed_runs(there))
     return tuple(flaw for flaw in found if not flaw.generated or flaw.code == UNSEEN)
 
 

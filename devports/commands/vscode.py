@@ -45,10 +45,21 @@ class EditorFolder(Frozen):
 
 
 def vscode(
-    context: Context, mode: Mode = "write", *, below: bool = False, as_json: bool = False
+    context: Context,
+    mode: Mode = "write",
+    *,
+    folder: str | None = None,
+    below: bool = False,
+    as_json: bool = False,
 ) -> int:
-    """Bring `.vscode` up to date, or show the changes; `check` fails if there are any."""
-    where = _editor_folder(context, mode, below=below)
+    """Bring `.vscode` up to date, or show the changes; `check` fails if there are any.
+
+    `folder`: the one that VS Code opens; by default the current one.
+    """
+    typed_in, typed = current_folder(), () if folder is None else (folder,)
+    for each in typed:
+        _change_to(context, each)
+    where = _editor_folder(context, mode, typed, below=below)
     if where is None:
         context.screen.err("nothing written")
         return exitcodes.NO
@@ -68,11 +79,28 @@ def vscode(
     else:
         for broken in where.errors:
             context.print_error(broken)
-        report(context.screen, plan, mode, os.path.relpath(where.root, current_folder()))
+        report(context.screen, plan, mode, os.path.relpath(where.root, typed_in), typed)
     return code
 
 
-def _editor_folder(context: Context, mode: Mode, *, below: bool) -> EditorFolder | None:
+def _change_to(context: Context, folder: str) -> None:
+    """Change to the folder that was named; `--config` still means what it meant before.
+
+    Raises:
+        DevportsError: there is no such folder.
+    """
+    context.named = context.named and os.path.abspath(context.named)
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise DevportsError(
+            "no-folder", f"cannot use the folder `{folder}`: {error.strerror}"
+        ) from None
+
+
+def _editor_folder(
+    context: Context, mode: Mode, typed: Sequence[str], *, below: bool
+) -> EditorFolder | None:
     """Return the folder to write; None if a person said no.
 
     Raises:
@@ -97,7 +125,7 @@ def _editor_folder(context: Context, mode: Mode, *, below: bool) -> EditorFolder
     known = folders_in(_tasks_of(cwd))
     if not (below or known) and found:
         if not (context.screen.interactive and mode == "write"):
-            error = config_report.no_config(cwd, files_below)
+            error = config_report.no_config(cwd, files_below, typed)
             error.hints = error.hints[::-1]  # the second one is about this command
             raise error
         if not _wants(context.screen, found):
@@ -211,7 +239,7 @@ def write(where: EditorFolder) -> Plan:
         return plan
 
 
-def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
+def report(screen: Console, plan: Plan, mode: Mode, root: str, typed: Sequence[str]) -> None:
     """Print the changes, and the decisions left to you."""
     from devports.ui.messages import block
     from devports.ui.reports import changes, next_in_vscode, summary
@@ -222,7 +250,7 @@ def report(screen: Console, plan: Plan, mode: Mode, root: str) -> None:
             screen.err(note.snippet)
     if mode != "write" and not plan.in_sync:
         screen.out(changes(plan, screen.output_style("stdout"), root))
-    screen.err(summary(plan, mode, screen.output_style("stderr"), root))
+    screen.err(summary(plan, mode, screen.output_style("stderr"), root, typed))
     if mode == "write" and (steps := next_in_vscode(plan, screen.output_style("stderr"))):
         screen.err("\n".join(steps))
 

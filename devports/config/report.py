@@ -175,10 +175,10 @@ def unknown_service(config: Config, name: str) -> DevportsError:
     )
 
 
-def no_config(cwd: str, below: Sequence[str] = ()) -> DevportsError:
+def no_config(cwd: str, below: Sequence[str] = (), typed: Sequence[str] = ()) -> DevportsError:
     """Return the error for a service name without a configuration.
 
-    `below`: the files in folders of `cwd`.
+    `below`: the files in folders of `cwd`. `typed`: the argument that names `cwd`, if one does.
     """
     from devports.core.hint import hint, own_command
 
@@ -189,10 +189,11 @@ def no_config(cwd: str, below: Sequence[str] = ()) -> DevportsError:
         hint("ports work without a file, for example ", check),
     )
     if below:
-        folder = visible(below[0].rpartition("/")[0])
+        folder = visible("/".join((*typed, below[0])).rpartition("/")[0])
+        write = own_command("vscode", *typed, "--below")
         hints = (
             hint(f"to use one, change to its folder: `cd {quote(folder)}`"),
-            hint("to write their VS Code tasks here, run ", own_command("vscode", "--below")),
+            hint("to write their VS Code tasks here, run ", write),
         )
     there = f"; there {'is' if len(below) == 1 else 'are'} {len(below)} below" if below else ""
     return DevportsError(

@@ -201,9 +201,9 @@ def same(one: object, other: object) -> bool:
 
 
 WIDEST = 110
-"""Characters of an object or array that is written on one line."""
+"""Columns of a line; an object or array that does not fit is written on several lines."""
 FORMER_WIDEST = 72
-"""The same in earlier versions."""
+"""The same in earlier versions, which counted neither the indentation nor the name."""
 
 _INLINE = r"/\*(?:[^*\r\n]|\*(?!/))*\*/"
 _FIRST_INDENT = re.compile(
@@ -234,19 +234,25 @@ def style_of(text: str) -> Style:
     return Style(first[1].removeprefix(outer) or Style.unit, eol)
 
 
-def written(value: object, style: Style, indent: str = "", widest: int = WIDEST) -> str:
-    """Return a value as text whose further lines are indented; short ones on one line."""
+def written(
+    value: object, style: Style, indent: str = "", name: str = "", former: int | None = None
+) -> str:
+    """Return a value behind its name as text whose further lines are indented.
+
+    What fits on one line is on one. `former`: the width of earlier versions.
+    """
     line = _on_one_line(value)
-    if len(line) <= widest or not isinstance(value, dict | list):
-        return line
+    fits = len(line) <= former if former else len(indent + name + line) < WIDEST  # and a comma
+    if fits or not isinstance(value, dict | list):
+        return name + line
     deeper = indent + style.unit
     if isinstance(value, dict):
-        rows = [f"{_name(key)}: {written(v, style, deeper, widest)}" for key, v in value.items()]
+        rows = [written(v, style, deeper, f"{_name(k)}: ", former) for k, v in value.items()]
     else:
-        rows = [written(each, style, deeper, widest) for each in value]
+        rows = [written(each, style, deeper, former=former) for each in value]
     inner = f",{style.eol}{deeper}".join(rows)
     start, end = "{}" if isinstance(value, dict) else "[]"
-    return f"{start}{style.eol}{deeper}{inner}{style.eol}{indent}{end}"
+    return f"{name}{start}{style.eol}{deeper}{inner}{style.eol}{indent}{end}"
 
 
 def _on_one_line(value: object) -> str:
@@ -272,8 +278,9 @@ def put(text: str, path: Path, value: object) -> str:
     number = index_of(container, last)
     if number is not None:
         node = container.items[number].node
-        new = written(value, style_of(text), _indent_at(text, node.start))
-        return text[: node.start] + new + text[node.end :]
+        name = f"{_name(last)}: " if isinstance(last, str) else ""
+        new = written(value, style_of(text), _indent_at(text, node.start), name)
+        return text[: node.start] + new[len(name) :] + text[node.end :]
     if not isinstance(last, str) or container.kind != "object":
         raise KeyError(path)
     return _insert(text, container, (value,), f"{_name(last)}: ")
@@ -305,7 +312,7 @@ def _insert(text: str, container: Node, values: Sequence[object], name: str) -> 
     spread = LINE_END.search(text, container.start, first) is not None
     indent = _indent_at(text, first)
     gap = style.eol + indent if spread else " "
-    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    new = ",".join(gap + written(value, style, indent, name) for value in values)
     comma = _comma_after(text, last)
     if comma is None:
         at = _line_rest(text, last) if spread else last
@@ -320,7 +327,7 @@ def _insert_first(text: str, container: Node, values: Sequence[object], name: st
     indent = outer + style.unit
     at = _last_comment(text, container.start + 1, container.end - 1)
     gap = style.eol + indent
-    new = ",".join(gap + name + written(value, style, indent) for value in values)
+    new = ",".join(gap + written(value, style, indent, name) for value in values)
     return text[:at] + new + style.eol + outer + text[container.end - 1 :]
 
 
@@ -474,7 +481,7 @@ def update(text: str, path: Path, new: Mapping[str, Any]) -> str:
 def _has_own_layout(text: str, node: Node) -> bool:
     value, style, indent = plain(node), style_of(text), _indent_at(text, node.start)
     return text[node.start : node.end] in (
-        written(value, style, indent, widest) for widest in (WIDEST, FORMER_WIDEST)
+        written(value, style, indent, former=width) for width in (None, FORMER_WIDEST)
     )
 
 

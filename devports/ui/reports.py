@@ -421,10 +421,12 @@ def difference(file: FileChange, root: str = ".") -> Iterator[str]:
         yield printable(line, MAX_DIFF_LINE)
 
 
-def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
+def summary(
+    plan: Plan, mode: str, output: OutputStyle, root: str = ".", typed: Sequence[str] = ()
+) -> str:
     """Return the last line: what was done, or what has to be done.
 
-    `root` is the folder of the project, relative to the current one.
+    `root` is the folder of the project, relative to the current one; `typed`: the argument.
     """
     there = [_place(file, root) for file in plan.files if file.after is not None]
     changed = [_place(file, root) for file in plan.files if file.state != "current"]
@@ -433,7 +435,7 @@ def summary(plan: Plan, mode: str, output: OutputStyle, root: str = ".") -> str:
     elif mode == "write":
         line = f"wrote {join_words(changed)}"
     else:
-        command = text_of(own_command("vscode"), output.config)
+        command = text_of(own_command("vscode", *typed), output.config)
         line = f"out of date: {join_words(changed)}; to update, run `{command}`"
     return "\n".join(wrap(printable(line), output.width, hang=2))
 

@@ -14,7 +14,7 @@ from devports.vscode.tasks import is_generated, role_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Literal, TypeAlias
 
     from devports.core.jsonc import Path
@@ -63,6 +63,8 @@ WHY = {
     "exit-code-hidden": "VS Code treats a failure as success",
     "failure-unseen": "VS Code starts the debugger after every second failed start, if a "
     "configuration waits for the task",
+    "need-unseen": "VS Code starts the debugger nevertheless; let the configuration wait for the "
+    "task of one service",
     "kills-clients": "lsof lists the clients of a port too, for example a browser; "
     "`devports free PORT` stops only its holders",
     "close-hangs": "VS Code does not notice when the next task in its terminal ends",
@@ -102,12 +104,25 @@ def lint_tasks(
     return tuple(_lint(path, text, rules, "tasks", severity=severity))
 
 
-def lint_launch(path: str, text: str, labels: frozenset[str]) -> tuple[LintFinding, ...]:
-    """Return the mistakes in a launch.json; `labels` are those of the existing tasks."""
+def lint_launch(
+    path: str, text: str, labels: frozenset[str], needs: Mapping[str, str] = {}
+) -> tuple[LintFinding, ...]:
+    """Return the mistakes in a launch.json.
+
+    Args:
+        path: for messages.
+        text: of the file.
+        labels: of the existing tasks.
+        needs: by `needed_runs`.
+    """
 
     def rules(entry: Any, entries: list[Any]) -> Iterator[Found]:
         yield from _label(entry, entries, "name")
         yield from _before_and_after(entry, labels)
+        if (run := needs.get(str(entry.get("preLaunchTask")))) is not None:
+            name = entry["preLaunchTask"]
+            what = f"`preLaunchTask` names `{name}`, which does not notice that `{run}` failed"
+            yield "need-unseen", ("preLaunchTask",), what
 
     return tuple(_lint(path, text, rules, "configurations", "compounds"))
 
@@ -123,6 +138,17 @@ def labels_of(text: str) -> frozenset[str]:
     return frozenset(name for each in _readable(text, "tasks") if (name := _name(each, "label")))
 
 
+def needed_runs(text: str) -> dict[str, str]:
+    """Return the first `devports run` that a task depends on, by label, for each such task.
+
+    VS Code treats the end of a background task that another one needs as a success.
+    """
+    tasks = _readable(text, "tasks")
+    runs = {_name(each, "label") for each in tasks if _runs_service(each)}
+    found = ((_name(each, "label"), name) for each in tasks for name in _needs(each))
+    return {label: name for label, name in reversed([*found]) if name in runs}
+
+
 def _readable(text: str, *keys: str) -> list[Any]:
     try:
         return [entry for _, entry in entries_of(text, *keys)]
@@ -133,9 +159,7 @@ def _readable(text: str, *keys: str) -> list[Any]:
 def _in_sequence(text: str) -> frozenset[str]:
     """Return the labels of tasks after which VS Code starts the next one of a sequence."""
     chains = [each for each in _readable(text, "tasks") if each.get("dependsOrder") == "sequence"]
-    needs = [each.get("dependsOn") for each in chains]
-    names = [name for each in needs for name in (each if isinstance(each, list) else [each])]
-    return frozenset(name for name in names if isinstance(name, str))
+    return frozenset(name for each in chains for name in _needs(each))
 
 
 def _lint(
@@ -177,11 +201,18 @@ def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
 
 
 def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
-    wants = entry.get("dependsOn")
     known = {_name(each, "label") for each in entries}
-    for name in wants if isinstance(wants, list) else [wants]:
-        if isinstance(name, str) and name not in known and not _from_elsewhere(name):
+    for name in _needs(entry):
+        if name not in known and not _from_elsewhere(name):
             yield "depends-unknown", ("dependsOn",), f"`dependsOn` names an unknown task `{name}`"
+
+
+def _needs(entry: Any) -> Iterator[str]:
+    """Yield the names of tasks that VS Code runs before a task."""
+    wants = entry.get("dependsOn")
+    for name in wants if isinstance(wants, list) else [wants]:
+        if isinstance(name, str):
+            yield name
 
 
 def _from_elsewhere(name: str) -> bool:
@@ -235,10 +266,7 @@ def _unseen(entry: Any) -> Iterator[Found]:
 
     At the exit of a process VS Code ignores the second failure in a row; at that line it does not.
     """
-    words = entry.get("args")
-    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
-    role = role_of({"command": " ".join(map(str, said))})
-    if role.words[:1] != ("run",) or entry.get("isBackground") is not True:
+    if not _runs_service(entry):
         return
     for where, matcher in _matchers(entry):
         end = inside(matcher, "background", "endsPattern")
@@ -250,6 +278,14 @@ def _unseen(entry: Any) -> Iterator[Found]:
                 path,
                 f"`{_name(entry, 'label')}` does not notice a failed start",
             )
+
+
+def _runs_service(entry: Any) -> bool:
+    """Return whether a background task starts a service by `devports run`."""
+    words = entry.get("args")
+    said = (entry.get("command"), *(words if isinstance(words, list) else ()))
+    role = role_of({"command": " ".join(map(str, said))})
+    return role.words[:1] == ("run",) and entry.get("isBackground") is True
 
 
 def _habits(entry: Any) -> Iterator[Found]:

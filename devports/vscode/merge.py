@@ -29,6 +29,7 @@ from devports.vscode.tasks import (
     folders_of,
     generate_launch,
     generate_tasks,
+    has_generated_group,
     is_former,
     is_generated,
     is_marked,
@@ -37,6 +38,7 @@ from devports.vscode.tasks import (
     role_of,
     unmarked,
     with_program,
+    without_group,
 )
 
 TYPE_CHECKING = False
@@ -282,11 +284,17 @@ def merge(text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]) -> Merge
         if old != piece.name and not taken:
             renamed[old] = piece.name
         body = piece.body | {NAMING[kind.key]: old} if taken else piece.body
-        former = FORMER if kind.key == "tasks" else None
-        new = jsonc.updated(entries[path], with_program(body, entries[path]), former)
+        now = entries[path]
+        former = _former(now) if kind.key == "tasks" else None
+        new = jsonc.updated(now, with_program(body, now), former)
         text = jsonc.update(text, path, new)
     text = jsonc.append(text, (kind.key,), *fresh) if fresh else text
     return Merged(text, renamed, tuple(notes))
+
+
+def _former(task: Json) -> Mapping[str, Any]:
+    """Return what is removed from a task where it is no longer wanted."""
+    return {**FORMER, "group": (BUILD,)} if has_generated_group(task) else FORMER
 
 
 def entries_by_role(text: str, kind: EntryKind, wanted: Mapping[Role, str]) -> dict[Role, Path]:
@@ -355,15 +363,19 @@ def _one_build_task(
     text: str, kind: EntryKind, wanted: Sequence[GeneratedEntry]
 ) -> tuple[list[GeneratedEntry], list[Note]]:
     """Return the entries with at most one default build task; that of the file stays it."""
-    entries = [each for _, each in entries_of(text, "tasks") if _is_default_build(each)]
-    builds = [(kind.role(each), kind.name(each)) for each in entries]
+    wishes = {piece.role for piece in wanted if has_generated_group(piece.body)}
+    builds = [
+        (role, kind.name(each))
+        for _, each in entries_of(text, "tasks")
+        if _is_default_build(each)
+        and ((role := kind.role(each)) in wishes or not has_generated_group(each))
+    ]
     kept, notes = list[GeneratedEntry](), list[Note]()
     for piece in wanted:
-        if same(piece.body.get("group"), BUILD):
+        if piece.role in wishes:
             if other := next((name for role, name in builds if role != piece.role), ""):
                 notes.append(_build_taken(piece.name, other))
-                rest = {key: value for key, value in piece.body.items() if key != "group"}
-                kept.append(piece.replace(body=rest))
+                kept.append(piece.replace(body=without_group(piece.body)))
                 continue
             builds.append((piece.role, piece.name))
         kept.append(piece)

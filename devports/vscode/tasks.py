@@ -65,6 +65,9 @@ ENVIRONMENT = re.compile(r"\$\{workspaceFolder\}(?P<sign>[/\\])\.venv(?P<rest>[^
 """The environment of the project in the PATH of a task, with the separators of both systems."""
 BUILD: Json = {"kind": "build", "isDefault": True}
 """The `group` of the task that VS Code starts by Ctrl+Shift+B."""
+BUILD_DETAIL = "; default build task"
+"""The end of the `detail` of a task whose `group` is generated: VS Code itself writes the same
+`group` for a person."""
 
 _PATH = {"options": ({"env": {"PATH": f"{WORKSPACE}/.venv/bin:${{env:PATH}}"}},)}
 FORMER: Mapping[str, Any] = {
@@ -85,7 +88,7 @@ FORMER: Mapping[str, Any] = {
         "owner": ("devports",),
         "source": ("devports",),
         "fileLocation": (["relative", WORKSPACE],),
-        "pattern": {"kind": ("file",)},
+        "pattern": {"kind": ("file",), "file": (1,), "line": (2,)},
         "background": {"activeOnStart": (False,)},
     },
     "presentation": {"reveal": ("always",), "showReuseMessage": (False,)},
@@ -219,6 +222,17 @@ class Launch(Frozen):
     known: tuple[str, ...] = ()
 
 
+def has_generated_group(task: Mapping[str, object]) -> bool:
+    """Return whether the `group` of a generated task is generated too."""
+    return str(task.get("detail")).rstrip().endswith(f"{BUILD_DETAIL} {MARK}")
+
+
+def without_group(body: Json) -> Json:
+    """Return a task that is not made the default build task."""
+    rest = {key: value for key, value in body.items() if key != "group"}
+    return rest | {"detail": str(body["detail"]).replace(f"{BUILD_DETAIL} {MARK}", f" {MARK}")}
+
+
 def role_of(task: Mapping[str, object]) -> Role:
     """Return the role of a generated task; its folder is that of its command."""
     command, cwd = task.get("command"), inside(task, "options", "cwd")
@@ -240,7 +254,7 @@ def _program(command: object) -> tuple[list[str], int | None]:
 def folders_of(tasks: Iterable[Json]) -> tuple[str, ...]:
     """Return the folders below the workspace folder in which generated tasks run."""
     folders = dict.fromkeys(role_of(task).folder for task in tasks if is_generated(task))
-    return tuple(f for f in folders if f and not {"", ".", ".."} & {*f.split("/")})
+    return tuple(f for f in folders if not {"", ".", ".."} & {*f.split("/")})
 
 
 def with_program(body: Json, present: Json) -> Json:
@@ -363,7 +377,9 @@ def _service_task(body: Json, part: Part, service: Service, run: str) -> Generat
     if not _is_supported(role, service):
         return None
     if role == Role(("run", service.name)):
-        body = body | {"label": run} | ({"group": BUILD} if service.vscode.build else {})
+        body = body | {"label": run}
+        if service.vscode.build:
+            body |= {"detail": f"{body.get('detail', '')}{BUILD_DETAIL}", "group": BUILD}
     return _entry(_in_folder(body, part), role.replace(folder=part.folder))
 
 

@@ -266,6 +266,7 @@ def test_after_a_no_what_needs_the_service_does_not_wait(
     done = devports("run", "frontend")
     assert done.code == exitcodes.NOT_READY, done
     assert "`backend` is not running: its port is in use and was not freed, " in done.err
+    assert "waiting" not in done.err
 
 
 def test_who_waits_is_told_that_what_is_needed_has_failed(

@@ -321,6 +321,10 @@ def test_the_doctor_lints_what_a_person_wrote(devports: Command, project: Projec
     done = devports("doctor")
     assert "error: the background task `w` has no `problemMatcher`" in done.out
     assert ".vscode/tasks.json:1:12" in done.out
+    project.service("api", 8124, "serve --port {port}")
+    devports("vscode")
+    put(project, '{"configurations": [{"name": "F", "preLaunchTask": "Run All"}]}', "launch.json")
+    assert codes(devports) == ["editor-need-unseen", "editor-matcher-missing"]
 
 
 @NEEDS_LINKS
@@ -392,6 +396,21 @@ def test_tasks_of_folders_below_are_written_once_and_kept_up_to_date_from_each(
     assert labels_of(project) == ["Run Shop"]
 
 
+def test_the_folder_may_be_named(below: Command, project: Project) -> None:
+    there = replace(below, cwd=os.path.join(project.folder, "services"))
+    asked = there("vscode", "..")
+    assert asked.code == exitcodes.USAGE
+    assert "run `devports vscode .. --below`" in asked.err
+    assert "`cd '../services/my api'`" in asked.err
+    assert there("vscode", "..", "--below").err.startswith("wrote ../.vscode/tasks.json\n")
+    put_below(project, "services/web", "[services.shop]\nport = 8124\n")
+    stale = there("vscode", "web", "--check")
+    assert "out of date: ../.vscode/tasks.json; to update, run `devports vscode web`" in stale.err
+    assert there("vscode", "web").code == exitcodes.OK
+    assert labels_of(project) == ["Run Web", "Run Shop", "Run All"]
+    assert "cannot use the folder `web/devports.toml`" in there("vscode", "web/devports.toml").err
+
+
 def test_a_broken_file_below_is_reported_and_the_others_are_written(
     below: Command, project: Project
 ) -> None:
@@ -411,5 +430,5 @@ def test_many_at_once_all_succeed(devports: Command, project: Project) -> None:
     runs = [devports.start("vscode") for _ in range(20)]
     ends = [(each.ends(within=60), each.err) for each in runs]
     for code, text in ends:
-        assert code == exitcodes.OK or "run the command again" in text, (code, text)
+        assert code == exitcodes.OK or "is locked by another process" in text, (code, text)
     assert devports("vscode", "--check").code == exitcodes.OK

@@ -236,12 +236,13 @@ const VERBS = {
       if (await window.debugs()) throw new Error('a debug session has begun');
     }
   },
-  expectEvent: (value, { timeout }) => {
+  expectEvent: async (value, { timeout, measured }) => {
     const fits = each => Object.entries(value).every(([key, want]) => each[key] === want);
-    return until(() => events().slice(mark).some(fits), timeout, JSON.stringify(value)).catch(error => {
+    const found = await until(() => events().slice(mark).find(fits), timeout, JSON.stringify(value)).catch(error => {
       const seen = events().slice(mark).filter(each => each.event !== 'problems');
       throw new Error(`${error.message}; seen ${JSON.stringify(seen)}`);
     });
+    if (measured) console.log(`      ${found.at - window.pressed} ms from the last key to the end of ${value.name}`);
   },
   expectProblem: ({ file, text }, { timeout }) => {
     const about = each => each.event === 'problems' && each.file === file;
@@ -249,6 +250,12 @@ const VERBS = {
     return until(() => events().slice(mark).some(fits), timeout, `a problem on ${file}`).catch(error => {
       throw new Error(`${error.message}; seen ${JSON.stringify(events().slice(mark).filter(about))}`);
     });
+  },
+  // After a while it is still there: VS Code has not removed it at the end of the output.
+  expectProblemStays: async ({ file }) => {
+    await sleep(2000);
+    const last = events().filter(each => each.event === 'problems' && each.file === file).pop();
+    if (!last?.items.length) throw new Error(`no problem on ${file} any more`);
   },
   expectProblemGone: ({ file }, { timeout }) => {
     const last = () => events().filter(each => each.event === 'problems' && each.file === file).pop();

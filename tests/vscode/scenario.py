@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tests.vscode.workspace import BELOW, WAITS, Workspace, supervisord
+from tests.vscode.workspace import BELOW, WAITS, WAITS_FOR_ALL, Workspace, supervisord
 
 Step: TypeAlias = dict[str, Any]
 Play: TypeAlias = Callable[[Workspace], Iterator[Step]]
@@ -53,6 +53,15 @@ def answered(key: str) -> Iterator[Step]:
     yield {"pressUntil": {"press": key, "gone": r"^ > \w  "}}
 
 
+def declined(key: str) -> Iterator[Step]:
+    """Answer no by a key; Esc counts as soon as another answer than "no" can be selected."""
+    if key == "Escape":
+        yield from pointed("y")
+        yield {"press": key}
+    else:
+        yield from answered(key)
+
+
 def launch_stops(label: str, code: int, picture: str) -> Iterator[Step]:
     """The hook of a launch has failed: it is over, VS Code says so, and nothing is debugged."""
     yield {"expectEvent": {"event": "processEnd", "name": label, "code": code}}
@@ -80,10 +89,16 @@ def ended(space: Workspace, label: str, name: str) -> Iterator[Step]:
     yield {"expectNoOrphans": True}
 
 
+def serving(space: Workspace, name: str = "backend") -> Iterator[Step]:
+    """Run a service until it serves: a terminal may still show that its last run was ready."""
+    yield {"runTask": f"Run {name.title()}"}
+    yield {"expectPage": space.url(name), "timeout": 40000}
+    yield {"expectTerminal": f"`{name}` is ready on"}
+
+
 def ready_again(space: Workspace) -> Iterator[Step]:
     yield note("the next run is ready")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
 
 
@@ -285,15 +300,20 @@ def failing(space: Workspace) -> Iterator[Step]:
 
 
 def debugged(space: Workspace) -> Iterator[Step]:
-    yield note("Debug Api on a held port: declined, no debugger starts")
+    yield note("Debug Api on a held port, three times in a row: declined, no debugger starts")
     yield hog(space, "api")
-    yield {"debug": "Debug Api"}
-    yield from answered("n")
-    yield {"expectDialog": "Errors? exist"}
-    yield {"screenshot": "debug-declined"}
-    yield {"clickDialog": "Abort"}
-    yield {"expectDebug": False}
+    for start, no in (({"debug": "Debug Api"}, "n"), ({"f5": True}, "Escape"), ({"f5": True}, "n")):
+        yield start
+        yield from declined(no)
+        yield from start_is_stopped("Debug Api: server", DECLINED)
     yield {"stop": "hog"}
+    yield note("the same with a configuration that is wrong")
+    right = space.read("devports.toml")
+    yield {"write": {"file": "devports.toml", "text": right + "prot = 1\n"}}
+    for _ in range(3):
+        yield {"f5": True}
+        yield from start_is_stopped("Debug Api: server", USAGE)
+    yield {"write": {"file": "devports.toml", "text": right}}
     yield note("Debug Api: devports starts the server, VS Code attaches; again after a reload")
     yield {"debug": "Debug Api"}
     yield {"expectDebug": True}
@@ -313,12 +333,10 @@ def debugged(space: Workspace) -> Iterator[Step]:
 
 
 def servers(space: Workspace) -> Iterator[Step]:
-    for label, name in (("Run Reload", "reload"), ("Run Forks", "forks"), ("Run Web", "web")):
-        yield note(f"{label}, and Terminate Task leaves neither port nor orphan")
-        yield {"runTask": label}
-        yield {"expectTerminal": f"`{name}` is ready on", "timeout": 40000}
-        yield {"expectPage": space.url(name)}
-        yield from ended(space, label, name)
+    for name in ("reload", "forks", "web"):
+        yield note(f"Run {name.title()}, and Terminate Task leaves neither port nor orphan")
+        yield from serving(space, name)
+        yield from ended(space, f"Run {name.title()}", name)
 
 
 def restarted(space: Workspace) -> Iterator[Step]:
@@ -410,8 +428,7 @@ def attached(space: Workspace) -> Iterator[Step]:
 
 def crashed(space: Workspace) -> Iterator[Step]:
     yield note("a server that crashes after it was ready: its exit code, and nothing is left")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield {"ask": space.url("backend", "crash")}
     yield {"expectEvent": {"event": "processEnd", "name": "Run Backend", "code": 3}}
     yield {"expectTerminal": "`backend` exited with code 3"}
@@ -422,8 +439,7 @@ def crashed(space: Workspace) -> Iterator[Step]:
 
 def worker(space: Workspace) -> Iterator[Step]:
     yield note("the serving process behind a reloader dies: said in its terminal, the task lives")
-    yield {"runTask": "Run Reload"}
-    yield {"expectTerminal": "`reload` is ready on", "timeout": 40000}
+    yield from serving(space, "reload")
     yield {"kill": "spawn_main"}
     yield {"expectTerminal": "`reload` is stalled", "timeout": 40000}
     yield {"screenshot": "stalled"}
@@ -432,8 +448,7 @@ def worker(space: Workspace) -> Iterator[Step]:
 
 def closed(space: Workspace) -> Iterator[Step]:
     yield note("the window is closed: the server stays, and a new window can take it over")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
+    yield from serving(space)
     yield {"closeWindow": True}
     yield {"expectPage": space.url("backend")}
     yield {"openWindow": True}
@@ -448,17 +463,13 @@ def closed(space: Workspace) -> Iterator[Step]:
 
 def several(space: Workspace) -> Iterator[Step]:
     yield note("a workspace of several folders: the task runs in the folder of its file")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
-    yield {"expectPage": space.url("backend")}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
 
 
 def below(space: Workspace) -> Iterator[Step]:
     yield note("a configuration below the opened folder: Run, and the problem on its file")
-    yield {"runTask": "Run Backend"}
-    yield {"expectTerminal": "`backend` is ready on"}
-    yield {"expectPage": space.url("backend")}
+    yield from serving(space)
     yield from ended(space, "Run Backend", "backend")
     path = f"{BELOW}/devports.toml"
     right = space.read(path)
@@ -483,13 +494,22 @@ def below(space: Workspace) -> Iterator[Step]:
     yield {"stopDebug": True}
     yield from ended(space, "Run Backend", "backend")
     yield {"stop": "hog"}
+    yield from held_open(space)
     yield note("Run All, no to the first service: what needs it ends at once and says why")
     yield hog(space)
-    yield {"runTask": "Run All"}
+    for no in ("n", "Escape"):
+        yield {"runTask": "Run All"}
+        yield from declined(no)
+        end = {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}
+        yield {"expectEvent": end, "measured": True}
+        yield {"expectTerminal": "`backend` is not running: its port is in use"}
+    yield {"screenshot": "all-declined"}
+    yield note("what VS Code itself gets wrong: a configuration that waits for Run All is started")
+    yield {"debug": WAITS_FOR_ALL}
     yield from answered("n")
     yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend", "code": NOT_READY}}
-    yield {"expectTerminal": "`backend` is not running: its port is in use"}
-    yield {"screenshot": "all-declined"}
+    yield {"expectDebug": True}
+    yield {"stopDebug": True}
     yield note("Run All, yes: both run")
     yield {"runTask": "Run All"}
     yield from answered("y")
@@ -499,6 +519,33 @@ def below(space: Workspace) -> Iterator[Step]:
     for name in ("backend", "web"):
         yield {"expectPort": {"port": space.ports[name], "open": False}}
     yield {"stop": "hog"}
+
+
+def held_open(space: Workspace) -> Iterator[Step]:
+    yield note("a failed process that is held open: the problem is on the line of its service")
+    tasks = space.read(".vscode/tasks.json")
+    command = "devports run frontend"
+    yield from serving(space)
+    yield {
+        "write": {
+            "file": ".vscode/tasks.json",
+            "text": tasks.replace(command, f"{command}; read key"),
+        }
+    }
+    yield hog(space, "web")
+    yield {"runTask": "Run Frontend"}
+    yield from answered("n")
+    line = space.read(f"{BELOW}/devports.toml").splitlines().index("[services.frontend]") + 1
+    text = rf"{line}: port {space.ports['web']} of `frontend` is in use by"
+    yield {"expectProblem": {"file": "devports.toml", "text": text}}
+    yield {"expectProblemStays": {"file": "devports.toml"}}
+    yield {"screenshot": "held-open"}
+    yield {"press": "Enter"}
+    yield {"expectEvent": {"event": "processEnd", "name": "Run Frontend"}}
+    yield {"expectProblemGone": {"file": "devports.toml"}}
+    yield {"stop": "hog"}
+    yield {"write": {"file": ".vscode/tasks.json", "text": tasks}}
+    yield from ended(space, "Run Backend", "backend")
 
 
 PARTS: dict[str, Play] = {

@@ -22,6 +22,7 @@ export class Window {
 
   async press(...keys) {
     for (const key of keys) {
+      this.pressed = Date.now();
       await this.page.keyboard.press(key);
       await sleep(120);
     }

@@ -69,11 +69,16 @@ LAUNCH = """\
             "name": "waits for Run Backend", "type": "node", "request": "launch",
             "program": "${workspaceFolder}/show.js", "preLaunchTask": "Run Backend",
         },
+        {
+            "name": "needs Run All", "type": "node", "request": "launch",
+            "program": "${workspaceFolder}/show.js", "preLaunchTask": "Run All",
+        },
     ],
 }
 """
 WAITS = "waits for Run Backend"
 """The configuration of a person's that waits for a background task of ours."""
+WAITS_FOR_ALL = "needs Run All"
 SUPERVISORD = """\
 [supervisord]
 logfile=%(here)s/log
@@ -149,13 +154,24 @@ def make_below(above: str, space: Workspace) -> Workspace:
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
     _environment(folder)
+    _near(folder, place)
     project = Project(place)
-    project.service("backend", space.ports["backend"], "python3 server.py {port} 0")
+    project.service("backend", space.ports["backend"], "near server.py {port} 0")
     project.service(
         "frontend", space.ports["web"], "python3 server.py {port} 0", depends_on=["backend"]
     )
     _write_tasks(folder, "--below")
     return Workspace(folder, space.ports)
+
+
+def _near(root: str, place: str) -> None:
+    """Give a folder below an environment whose Python comes before a program of the root."""
+    near = os.path.join(place, ".venv", "bin")
+    os.makedirs(near)
+    os.symlink(sys.executable, os.path.join(near, "near"))
+    with open(os.path.join(root, ".venv", "bin", "near"), "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\nexit 9\n")
+        os.fchmod(file.fileno(), 0o755)
 
 
 def _write_tasks(folder: str, *options: str) -> None:

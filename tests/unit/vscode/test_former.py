@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devports.config.load import read_text
+from devports.core.jsonc import WIDEST
 from devports.vscode.merge import Plan, plan
-from devports.vscode.tasks import Template
+from devports.vscode.tasks import BUILD_DETAIL, Template
 from tests.harness import jsonc
 from tests.unit.vscode.conftest import ROOT, config, parts, service, vscode
 
@@ -56,6 +57,28 @@ def test_files_of_the_version_before_become_what_a_fresh_file_is(
     for now, new in zip(texts(planned), fresh, strict=True):
         assert without_comments(now or "") == without_comments(new or "")
     assert made(what, template, *texts(planned)).in_sync
+
+
+WITHOUT_DEFAULTS = '", "message": 3 }'
+WITH_DEFAULTS = '", "file": 1, "line": 2, "message": 3 }'
+"""VS Code has the same numbers where a pattern names none."""
+
+
+@pytest.mark.parametrize("comment", ["", " // the button"])
+def test_what_vs_code_takes_anyway_is_removed(comment: str, template: Template) -> None:
+    fresh, _ = texts(made(declared("three"), template))
+    longer = fresh.replace(WITHOUT_DEFAULTS, WITH_DEFAULTS).replace(",\n", f",{comment}\n", 3)
+    assert longer.count(WITH_DEFAULTS) == 4
+    now, _ = texts(made(declared("three"), template, longer))
+    assert now == fresh.replace(",\n", f",{comment}\n", 3)
+
+
+def test_lines_are_no_longer_than_110_columns(template: Template) -> None:
+    services = [service(f"api-{number}", number) for number in range(1, 9)]
+    debugged = {"ports": (("debug", 9),), "vscode": vscode(debug="debugpy", prelaunch=("F",))}
+    many = config(*(each.replace(**debugged) for each in services))
+    for text in texts(made(many, template)):
+        assert max(map(len, (text or "").splitlines())) <= WIDEST
 
 
 def run_task(text: str) -> dict[str, Any]:
@@ -144,8 +167,31 @@ def test_one_task_is_the_default_build_task_on_request(template: Template) -> No
     assert groups(texts(planned)[0]) == {"Run Backend": DEFAULT}
     assert [note.code for note in planned.notes] == ["build-taken"]
     assert made(BUILD, template, *texts(planned)).in_sync
-    without, _ = texts(made(config(service()), template, *texts(planned)))
-    assert groups(without) == {"Run Backend": DEFAULT}, "it may be the person's by now"
+
+
+NO_BUILD = config(service(), service("web", 1))
+
+
+def test_without_build_the_generated_group_is_removed(template: Template) -> None:
+    without = texts(made(NO_BUILD, template, *texts(made(BUILD, template))))
+    assert without == texts(made(NO_BUILD, template))
+    web = config(service(), service("web", 1, vscode=vscode(build=True)))
+    moved = made(web, template, *texts(made(BUILD, template)))
+    assert (texts(moved), moved.notes) == (texts(made(web, template)), ())
+
+
+@pytest.mark.parametrize("group", [DEFAULT, {"kind": "build", "isDefault": "**/*.c"}, "build"])
+def test_a_group_that_a_person_gave_a_generated_task_stays(
+    group: object, template: Template
+) -> None:
+    """VS Code itself writes the first one: "Tasks: Configure Default Build Task"."""
+    fresh, _ = texts(made(NO_BUILD, template))
+    mine = fresh.replace('"type"', f'"group": {json.dumps(group)}, "type"', 1)
+    assert made(NO_BUILD, template, mine).in_sync
+    built, _ = texts(made(BUILD, template))
+    changed = built.replace(json.dumps(DEFAULT)[1:-1], json.dumps({"kind": "build"})[1:-1])
+    assert changed != built
+    assert groups(texts(made(NO_BUILD, template, changed))[0]) == {"Run Backend": {"kind": "build"}}
 
 
 @pytest.mark.parametrize("group", [DEFAULT, DEFAULT | {"isDefault": "**/*.c"}])
@@ -155,6 +201,7 @@ def test_a_default_build_task_of_a_person_stays_the_only_one(
     mine = json.dumps({"tasks": [{"label": "make", "command": "make", "group": group}]})
     planned = made(config(service(vscode=vscode(build=True))), template, mine)
     assert groups(texts(planned)[0]) == {"make": group}
+    assert BUILD_DETAIL not in texts(planned)[0], "the next group may be a person's"
     assert planned.notes[0].message == (
         "`.vscode/tasks.json` already has the default build task `make`; `Run Backend` is not "
         "made one"

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from devports.vscode.lint import LintFinding, labels_of, lint_launch, lint_tasks, waited_for
+from devports.vscode.lint import (
+    LintFinding,
+    labels_of,
+    lint_launch,
+    lint_tasks,
+    needed_runs,
+    waited_for,
+)
 from tests.harness import jsonc
 
 MATCHER = {
@@ -205,6 +212,29 @@ def test_a_run_whose_failure_is_not_seen(task: dict[str, object], *, unseen: boo
     flaws = [flaw for flaw in lint_tasks("t", text) if flaw.code == "failure-unseen"]
     assert [flaw.what for flaw in flaws] == ["`r` does not notice a failed start"] * unseen
     assert all(text[flaw.column - 1 :].startswith(('"^dev', '{"regexp"')) for flaw in flaws)
+
+
+NEEDS = [
+    pytest.param(["w", "r", "s"], "all", "r", id="the first one is named"),
+    pytest.param("r", "all", "r", id="not in a list"),
+    pytest.param(["w"], "all", None, id="no run of devports"),
+    pytest.param(["f"], "all", None, id="in the foreground: VS Code reads its exit code"),
+    pytest.param(["r"], "r", None, id="the debugger waits for the task itself"),
+]
+
+
+@pytest.mark.parametrize(("needs", "waits", "run_"), NEEDS)
+def test_a_debugger_that_waits_for_several_tasks(
+    needs: object, waits: str, run_: str | None
+) -> None:
+    free = {"label": "f", "command": "devports free web"}
+    runs = [run(), run(label="s")]
+    tasks = [WATCH, *runs, free, {"label": "all", "dependsOn": needs}]
+    text = json.dumps({"tasks": tasks})
+    launch = json.dumps({"configurations": [{"name": "F", "preLaunchTask": waits}]})
+    flaws = lint_launch("l", launch, labels_of(text), needed_runs(text))
+    what = f"`preLaunchTask` names `all`, which does not notice that `{run_}` failed"
+    assert [(flaw.code, flaw.what) for flaw in flaws] == [("need-unseen", what)] * bool(run_)
 
 
 LAUNCHES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from devports.vscode.merge import Plan, folders_in, plan
+from devports.vscode.merge import Plan, folders_in, plan, task_path
 from devports.vscode.tasks import Part
 from tests.harness import jsonc
 from tests.unit.vscode.conftest import config, service, vscode
@@ -60,6 +60,17 @@ def test_each_task_runs_in_its_folder_and_labels_that_meet_get_it(template: Temp
     assert run["problemMatcher"]["fileLocation"] == ["relative", here]
     assert tasks["Run All"]["dependsOn"] == [*tasks][:4]
     assert tasks["Run All"]["dependsOrder"] == "sequence", "of one file, for all of them"
+
+
+def test_the_environment_of_the_folder_comes_before_those_above(template: Template) -> None:
+    folders = ("/srv/shop/services/api", "/srv/shop/services", "/srv/shop")
+    deep = (Part("services/api", config(service())),)
+    task = tasks_of(texts(made(template, deep))[0])["Run Backend"]
+    assert task_path(task, "linux", "/srv/shop", "/bin").split(":") == [
+        *(f"{folder}/.venv/bin" for folder in folders), "/bin",
+    ]  # fmt: skip
+    windows = task_path(task, "windows", "/srv/shop", "/bin").replace("\\", "/").split(";")
+    assert windows == [*(f"{folder}/.venv/Scripts" for folder in folders), "/bin"]
 
 
 def test_a_configuration_in_the_folder_itself_keeps_its_labels(template: Template) -> None:

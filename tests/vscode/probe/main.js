@@ -6,7 +6,7 @@ const path = require('path');
 exports.activate = async context => {
   const folder = process.env.PROBE_DIR;
   const log = (event, more) =>
-    fs.appendFileSync(path.join(folder, 'events.jsonl'), JSON.stringify({ event, ...more }) + '\n');
+    fs.appendFileSync(path.join(folder, 'events.jsonl'), JSON.stringify({ event, at: Date.now(), ...more }) + '\n');
   const name = each => ({ name: each.execution.task.name });
   const problems = uri => vscode.languages.getDiagnostics(uri).map(d => `${d.severity}: ${d.range.start.line + 1}: ${d.message}`);
   context.subscriptions.push(
