@@ -41,7 +41,7 @@ from devports.core.verdict import (
     is_outgoing,
     sockets_of,
 )
-from devports.detect.command_line import command_text, missing, naming_port, read, recognise
+from devports.detect.command_line import Start, command_text, missing, naming_port, read, recognise
 from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
     Checkouts,
@@ -87,7 +87,6 @@ if TYPE_CHECKING:
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
     from devports.core.service import Config
     from devports.core.verdict import Finding
-    from devports.detect.command_line import Start
     from devports.system import Machine
 
 ANY_PORT = 1

@@ -39,7 +39,7 @@ from devports.core.service import (
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError, is_refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
-from devports.records import log_head
+from devports.records import RunRecord, log_head
 from devports.run.background import enter_background, log_of_process
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
         WaitProgress,
     )
     from devports.freeing import Wait
-    from devports.records import RunRecord
     from devports.ui.console import Console
     from devports.ui.events import EventLog
 

@@ -12,7 +12,7 @@ import time
 from devports import exitcodes
 from devports.commands.context import Context, Target, current_folder, target_of
 from devports.core.holder_kind import run_name
-from devports.core.service import changed_ports
+from devports.core.service import Config, Service, changed_ports
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
-    from devports.core.service import Config, Service
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from devports.core.model import DEBUGGER_PORT, Endpoint
+from devports.core.model import DEBUGGER_PORT, Endpoint, Process
 from devports.core.text import LAST_PORT, assignment, decimal, is_address, quote
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
-
-    from devports.core.model import Process
 
 
 EXECS = frozenset("env exec nohup setsid".split())

@@ -19,7 +19,7 @@ from devports.core.containers import (
     with_containers,
     with_forwarders,
 )
-from devports.core.hint import own_command
+from devports.core.hint import OwnCommand, own_command
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
-    from devports.core.hint import OwnCommand
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Verdict

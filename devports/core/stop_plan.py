@@ -21,7 +21,7 @@ from devports.core.holder_kind import (
     Tunnel,
 )
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import covers, plain_end
+from devports.core.verdict import Finding, covers, plain_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from devports.core.checkout import ElsewhereOf
     from devports.core.holder_kind import CurrentUser, HolderKind, RunInfo
     from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
-    from devports.core.verdict import Finding
 
     Confirmation = Literal["granted", "ask", "unanswerable", "refused"]
     RunOf = Callable[[Process], RunInfo | None]

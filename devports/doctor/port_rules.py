@@ -18,9 +18,9 @@ from devports.core.holder_kind import (
     run_target,
     run_words,
 )
-from devports.core.model import WILDCARDS, HolderSearch, PortSpec
+from devports.core.model import WILDCARDS, Endpoint, HolderSearch, PortSpec, Process, Socket
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
-from devports.core.stop_plan import ConfirmPolicy, confirmation
+from devports.core.stop_plan import ConfirmPolicy, StopTarget, confirmation
 from devports.core.value import unreachable
 from devports.core.verdict import (
     Free,
@@ -35,16 +35,13 @@ from devports.core.verdict import (
     code_of,
     sockets_of,
 )
-from devports.doctor.facts import FreePort, Problem
+from devports.doctor.facts import Facts, FreePort, Listener, PortFacts, Problem, RunFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from devports.core.model import Endpoint, Process, Socket
-    from devports.core.stop_plan import StopTarget
     from devports.core.verdict import Finding
-    from devports.doctor.facts import Facts, Listener, PortFacts, RunFacts
 
 
 BLOCKED = frozenset(

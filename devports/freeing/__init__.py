@@ -6,7 +6,7 @@ in a script and `run` during a start do the same.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from devports import exitcodes
 from devports.core.checkout import no_checkout
@@ -28,7 +28,6 @@ from devports.freeing.terminate import stop_targets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from contextlib import AbstractContextManager
     from typing import TypeAlias
 
     from devports.core.checkout import ElsewhereOf

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from devports.core.containers import with_forwarders
-from devports.core.model import merged
-from devports.core.verdict import Held, covers, is_bindable
+from devports.core.model import Endpoint, Holder, Socket, Table, merged
+from devports.core.verdict import Finding, Held, covers, is_bindable
 from devports.system import clock
 from devports.system.inspect import classify_port, inspect_ports, with_servers, without
 
@@ -12,8 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from devports.core.model import Endpoint, Holder, Socket, Table
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest
     from devports.system import Machine
 

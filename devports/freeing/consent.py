@@ -13,7 +13,7 @@ from devports.core.stop_plan import (
     confirmation,
     targets,
 )
-from devports.core.verdict import deciding_finding, local_ends
+from devports.core.verdict import Finding, deciding_finding, local_ends
 from devports.freeing.bindable import holders_in
 from devports.system.inspect import untrusted
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         StopTarget,
         Why,
     )
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
 
 

@@ -17,7 +17,7 @@ from devports.core.command_line import (
     waits_for,
 )
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
-from devports.core.verdict import local_ends
+from devports.core.verdict import Finding, local_ends
 from devports.freeing.bindable import POLL_LAST, bindable, table_of
 from devports.freeing.consent import plan_for, process_keys
 from devports.system import clock
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Endpoint, Process, ProcessKey, Socket
     from devports.core.stop_plan import StopTarget
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
     from devports.system import Machine, ProcessHandle
 

@@ -19,7 +19,7 @@ from devports.core.holder_kind import (
     run_behind,
 )
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import code_of, deciding_finding, sockets_of
+from devports.core.verdict import Finding, code_of, deciding_finding, sockets_of
 from devports.errors import DevportsError
 from devports.ui.escape import command_line, printable
 from devports.ui.processes import (
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from devports.core.holder_kind import HolderKind, Place
     from devports.core.model import Holder, Process, ProcessKey
     from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
-    from devports.core.verdict import Finding
     from devports.ui.processes import DisplayContext, Judgement
 
 MAX_NAME = 60

@@ -21,7 +21,7 @@ from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
 from devports.ui.holders import ON_YES, details, holder_card
-from devports.ui.processes import headline
+from devports.ui.processes import DisplayContext, headline
 from devports.ui.progress import pronoun, question_text
 from devports.ui.text import plural, wrap
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import Answer, Question
     from devports.detect.model import DetectedService
     from devports.ui.console import Console
-    from devports.ui.processes import DisplayContext
 
     Chosen = Literal["yes", "no", "next", "details"]
     Choose = Callable[["Prompt", Console], Chosen]
