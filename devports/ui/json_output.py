@@ -420,7 +420,7 @@ MAX_COMMAND = 4000
 """Maximum length of one command line."""
 
 
-def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answer:
+def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Checked:
     finding = deciding_finding(findings)
     return {
         "target": target,
