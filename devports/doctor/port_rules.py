@@ -5,6 +5,8 @@ With the devports runs: those of this project, of others, and the orphaned serve
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from devports.core.command_line import program
 from devports.core.containers import with_forwarders
 from devports.core.hint import own_command
@@ -23,6 +25,7 @@ from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
 from devports.core.stop_plan import ConfirmPolicy, StopTarget, confirmation
 from devports.core.value import unreachable
 from devports.core.verdict import (
+    Finding,
     Free,
     Held,
     HolderUnknown,
@@ -36,13 +39,6 @@ from devports.core.verdict import (
     sockets_of,
 )
 from devports.doctor.facts import Facts, FreePort, Listener, PortFacts, Problem, RunFacts
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from devports.core.verdict import Finding
-
 
 BLOCKED = frozenset(
     map(

@@ -8,12 +8,9 @@ a number of steps that grows with the length of its text, and no faster.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from devports.core.text import quote
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 STARS = "***"
 
