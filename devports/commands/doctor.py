@@ -14,6 +14,7 @@ from contextlib import suppress
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.commands.doctor_facts import file_problem, gather
+from devports.commands.vscode import vscode
 from devports.config.load import find, find_below, load_with_warnings
 from devports.core.hint import hint, own_command
 from devports.core.stop_plan import ConfirmPolicy, Declined, Refused
@@ -21,7 +22,9 @@ from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
 from devports.doctor.setup_rules import examine, self_test_problems
 from devports.errors import DevportsError
+from devports.records import write_private
 from devports.system import FAILED, PASSED, state_folder
+from devports.system.files import remove_write_permission
 from devports.system.inspect import endpoints_of
 from devports.ui.text import join_words
 
@@ -125,7 +128,6 @@ def test_machine(context: Context, *, as_json: bool) -> int:
 
 def keep(result: SelfTest) -> bool:
     """Store the result for the other commands, as the only one; return whether that worked."""
-    from devports.records import write_private
     from devports.system.self_test import dumped
 
     folder = state_folder(os.environ)
@@ -223,14 +225,10 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case FreePort():
             return _freed(context, todo)
         case RemoveWritePermission(path=path):
-            from devports.system.files import remove_write_permission
-
             if agreed := _confirmed(context, "remove write permission for other users?"):
                 remove_write_permission(path)
             return agreed
         case WriteEditorFiles(paths=paths):
-            from devports.commands.vscode import vscode
-
             if agreed := _confirmed(
                 context, f"write {join_words([f'`{path}`' for path in paths])}?"
             ):

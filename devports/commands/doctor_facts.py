@@ -390,7 +390,6 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
 
 
 def file_problem(error: DevportsError, path: str, service: str = "") -> Problem:
-    """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
     if error.code == "config-unsafe" and can_restrict(os.stat(path)):
@@ -467,10 +466,7 @@ def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:
     """Yield the runs of this user; those of this project with the addresses of their servers.
 
-    Args:
-        machine: where they run.
-        records: of the runs.
-        root: folder of the configuration; without one all projects are read.
+    `root`: folder of the configuration; without one all projects are read.
     """
     for run in run_statuses(records):
         record, own = run.record, root in ("", run.record.project)

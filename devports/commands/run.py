@@ -19,6 +19,7 @@ from devports.commands.context import (
 )
 from devports.commands.debugger import with_debugger
 from devports.commands.free import consent, print_free_error, tools_for
+from devports.core.hint import hint, own_command
 from devports.core.recovery import (
     Ended,
     ListeningElsewhere,
@@ -49,7 +50,7 @@ from devports.run.takeover import PortClaimedError, own_record, register_run
 from devports.system import refusal
 from devports.system.inspect import untrusted
 from devports.ui import run_progress
-from devports.ui.processes import missed_text
+from devports.ui.processes import missed_text, not_freed_text
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
 TYPE_CHECKING = False
@@ -191,8 +192,6 @@ def resolve_service(
     Raises:
         DevportsError: the words name neither a service nor a command with its port.
     """
-    from devports.core.hint import hint, own_command  # for an error
-
     if name is not None or not words:
         from devports.config.load import find_below  # for an error
 
@@ -233,8 +232,6 @@ def service_named(config: Config, name: str | None) -> Service:
     """
     if name is not None:
         return service_of(config, name)
-    from devports.core.hint import hint, own_command
-
     startable = [service for service in config.services if service.command]
     raise DevportsError(
         "usage",
@@ -253,8 +250,6 @@ def holder_text(session: Session | None, ended: Ended) -> str:
     last = session.reserved.last if session is not None else None
     if session is None or last is None or last.bindable or ended.reason != "port-held":
         return ""
-    from devports.ui.processes import not_freed_text
-
     return not_freed_text(deciding_finding(last.findings), session.service.name)
 
 
@@ -467,8 +462,6 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
             advice=news.advice(),
         )
         if isinstance(service, TypedCommand) and ended.reason == "not-ready":
-            from devports.core.hint import hint, own_command
-
             error.hints += (
                 hint("`ready` is a key of a service: to declare one, run ", own_command("init")),
             )

@@ -480,11 +480,8 @@ def rename_references(
 ) -> str:
     """Return the text with references to renamed entries updated.
 
-    Args:
-        text: of the file.
-        lists: keys of the lists whose entries refer to others.
-        keys: of an entry, with a name or a list of names.
-        renamed: old to new.
+    `lists`: keys of the lists whose entries refer to others. `keys`: of an entry, with a name or a
+    list of names. `renamed`: old to new.
     """
     for path, _ in entries_of(text, *lists):
         for key in keys:

@@ -202,7 +202,6 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
 def _plan(
     case: RemedyContext, sockets: Sequence[Socket], people: Sequence[Holder]
 ) -> tuple[StopTarget, ...]:
-    """Return what has to stop."""
     viewer = case.viewer or UNKNOWN_USER
     plan = targets(people, viewer, case.find_run, case.elsewhere_of)
     return with_containers(plan, {s.inode: s.local for s in sockets}, viewer, case.named)
@@ -322,7 +321,6 @@ def _signal(
 
 
 def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
-    """Return title and command."""
     when = "it ignored SIGTERM" if case.ignored else "if it does not exit"
     title = (
         "ask the process to exit"

@@ -411,7 +411,7 @@ def localhost(facts: Facts) -> Iterator[Problem]:
     if not named or not facts.localhost:
         return
     service = named[0].service.name
-    if strange := [each for each in facts.localhost if not _is_loopback(each)]:
+    if strange := [a for a in facts.localhost if a != "::1" and not a.startswith("127.")]:
         yield Problem(
             "localhost-elsewhere",
             "warning",
@@ -434,18 +434,15 @@ def localhost(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith("127.")
-
-
 def orphaned_server(facts: Facts) -> Iterator[Problem]:
     """A killed run has an orphaned server that is on none of the declared ports."""
     known = {m.process.key for d in facts.ports for t in facts.plan(d) for m in t.members}
+    declared = {f.endpoint.port for d in facts.ports for f in d.findings}
     for run in facts.runs:
         if run.left is None or run.left.process.key in known:
             continue
         where = tuple(dict.fromkeys(_spec(socket.local) for socket in run.left.sockets))
-        if any(_is_declared(facts, spec) for spec in where):
+        if any(spec.port in declared for spec in where):
             continue  # reported with that port
         yield Problem(
             "server-left-behind",
@@ -457,10 +454,6 @@ def orphaned_server(facts: Facts) -> Iterator[Problem]:
             service=run.name,
             fix=FreePort(where) if where else None,
         )
-
-
-def _is_declared(facts: Facts, spec: PortSpec) -> bool:
-    return any(f.endpoint.port == spec.port for d in facts.ports for f in d.findings)
 
 
 def _named(process: Process) -> str:

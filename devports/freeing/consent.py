@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
-    """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
     return with_containers(plan, local_ends(found), viewer, tools.engines.named)
@@ -143,7 +142,6 @@ def why_unanswerable(kind: HolderKind) -> Why:
 
 
 def why_refused(kind: HolderKind) -> Why:
-    """Return why a kind of holder is not stopped."""
     match kind:
         case Container():
             return "container"

@@ -184,11 +184,7 @@ def kind_facts(
     standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
 ) -> dict[int, Judgement]:
     """Return the texts of a card by pid: the project of each classified holder, and a note."""
-    return {pid: _kind_facts(standing, reader) for pid, standing in standings}
-
-
-def _kind_facts(standing: HolderKind, reader: DisplayContext) -> Judgement:
-    return (project_rows(standing, reader),), kind_text(standing)
+    return {pid: ((project_rows(kind, reader),), kind_text(kind)) for pid, kind in standings}
 
 
 def project_rows(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:

@@ -161,13 +161,8 @@ def ask(
 ) -> Answer:
     """Show the holder of the port and ask; "no" if devports cannot ask.
 
-    Args:
-        question: what will be stopped, and why.
-        screen: where to ask; stdout stays untouched.
-        service: the service to start afterwards, if any.
-        project: of the holder, in words.
-        reader: home, user and clock for the texts.
-        choose: asks; by default on the terminal.
+    `service`: to start afterwards, if any. `project`: of the holder, in words. `choose`: asks; by
+    default on the terminal. stdout stays untouched.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -403,12 +398,8 @@ def run_prompt(
 
     For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
 
-    Args:
-        menu: the question.
-        source: the keyboard.
-        sink: the terminal to draw on.
-        screen: what it can show, and where the remaining line is written.
-        now: the time in seconds, of any clock.
+    `screen`: what the terminal `sink` can show, and where the remaining line is written. `now`: the
+    time in seconds, of any clock.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.
