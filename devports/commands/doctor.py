@@ -26,6 +26,7 @@ from devports.records import write_private
 from devports.system import FAILED, PASSED, state_folder
 from devports.system.files import remove_write_permission
 from devports.system.inspect import endpoints_of
+from devports.ui import reports
 from devports.ui.text import join_words
 
 TYPE_CHECKING = False
@@ -93,8 +94,6 @@ def doctor(
 
 
 def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
-    from devports.ui import reports
-
     about = (seen.path, seen.facts, seen.problems, screen.reader())
     if screen.is_terminal("stdout"):
         from devports.ui.rich_console import draw_report  # six bare Python starts
@@ -117,10 +116,8 @@ def test_machine(context: Context, *, as_json: bool) -> int:
 
         screen.answer(("doctor",), self_test_data(result, problems), exit_code=code)
     else:
-        from devports.ui.reports import self_test_text
-
         style = screen.output_style("stdout")
-        screen.out(self_test_text(result, problems, screen.reader(), style))
+        screen.out(reports.self_test_text(result, problems, screen.reader(), style))
     if not keep(result):
         context.print_warning("the result of the self-test cannot be stored; no command uses it")
     return code
@@ -208,10 +205,9 @@ def _offer(context: Context, todo: Fix, problem: Problem) -> bool:
     screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
-        from devports.ui.reports import problem_lines
         from devports.ui.rich_console import draw_report
 
-        shown = problem_lines(problem.replace(remedies=()), screen.reader())
+        shown = reports.problem_lines(problem.replace(remedies=()), screen.reader())
         draw_report(screen, "stderr", shown)
     try:
         return _carry_out(context, todo)

@@ -19,6 +19,7 @@ from devports.commands.context import (
 )
 from devports.commands.debugger import with_debugger
 from devports.commands.free import consent, print_free_error, tools_for
+from devports.config.load import find, find_below, read_env_file
 from devports.core.hint import hint, own_command
 from devports.core.recovery import (
     Ended,
@@ -193,8 +194,6 @@ def resolve_service(
         DevportsError: the words name neither a service nor a command with its port.
     """
     if name is not None or not words:
-        from devports.config.load import find_below  # for an error
-
         try:
             service = service_named(context.assigned(), name)
         except DevportsError as error:
@@ -216,8 +215,6 @@ def resolve_service(
     if port is None:
         again = hint("to give its port, run ", own_command("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
-    from devports.config.load import find
-
     folder = current_folder()
     project = find(folder)  # only its folder; its content is not read
     context.replace(Config("", os.path.dirname(project) if project else folder, ()))
@@ -432,8 +429,6 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     path = env_file_of(service, config)
     if not path:
         return {}
-    from devports.config.load import read_env_file  # only if there is one
-
     return dict(read_env_file(path))
 
 

@@ -16,14 +16,7 @@ from devports.core.service import Config, Service, changed_ports
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import (
-    RunStatus,
-    find_status,
-    run_state,
-    run_statuses,
-    servers_at,
-    status_at,
-)
+from devports.records import RunStatus, find_status, run_state, run_statuses, servers_at, status_at
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
@@ -287,8 +280,6 @@ class StatusResult(Frozen):
     """The result of one inspection.
 
     Attributes:
-        sections: what is in the table.
-        gaps: what is not visible.
         errors: why targets could not be inspected.
         asked: whether the kernel was asked to bind, or only the table was read.
         offset: of this checkout, if services were asked for.

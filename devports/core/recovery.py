@@ -87,8 +87,7 @@ class Ended(Frozen):
     """The end of the run.
 
     Attributes:
-        code: the exit code.
-        source: the origin of the code.
+        source: the origin of the exit code.
         reason: kebab-case, for messages and events.
         why: an error of devports in one line, if that was the end.
         ready: whether the server had been ready.

@@ -75,7 +75,6 @@ class RemedyContext(Frozen):
 
     Attributes:
         endpoint: the address that the server has to bind.
-        holding: the holders.
         platform: as in sys.platform.
         service: with this port; empty without one.
         typed: the target of a command; empty: the service, or else the port.

@@ -32,14 +32,7 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.model import Endpoint, HolderSearch
-    from devports.core.stop_plan import (
-        Answer,
-        Outcome,
-        Progress,
-        Question,
-        RunOf,
-        WaitProgress,
-    )
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question, RunOf, WaitProgress
     from devports.core.verdict import Finding
     from devports.system import Machine
     from devports.system.container_engines import Engines

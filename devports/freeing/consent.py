@@ -5,14 +5,7 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.containers import with_containers
 from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
-from devports.core.stop_plan import (
-    Declined,
-    Question,
-    Refused,
-    WouldStop,
-    confirmation,
-    targets,
-)
+from devports.core.stop_plan import Declined, Question, Refused, WouldStop, confirmation, targets
 from devports.core.verdict import Finding, deciding_finding, local_ends
 from devports.freeing.bindable import holders_in
 from devports.system.inspect import untrusted

@@ -10,12 +10,7 @@ import contextlib
 import time
 
 from devports.core import stop_plan as core
-from devports.core.command_line import (
-    STILL,
-    is_at_rest,
-    is_persons_shell,
-    waits_for,
-)
+from devports.core.command_line import STILL, is_at_rest, is_persons_shell, waits_for
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
 from devports.core.verdict import Finding, local_ends
 from devports.freeing.bindable import POLL_LAST, bindable, table_of

@@ -314,10 +314,7 @@ class StopOperation:
         ]
 
     def terminate_the_rest(
-        self,
-        patience: clock.Deadline,
-        plan: Sequence[StopTarget],
-        findings: tuple[Finding, ...],
+        self, patience: clock.Deadline, plan: Sequence[StopTarget], findings: tuple[Finding, ...]
     ) -> StepResult:
         """Terminate the inheritors of a socket, if permitted, and members not signalled."""
         known = set(process_keys(self.plan))

@@ -5,6 +5,7 @@ Names, branches and answers of an engine come from outside and go through `print
 
 from __future__ import annotations
 
+from devports.core.classify import parents_of
 from devports.core.holder_kind import (
     STOP_TIMEOUT,
     Container,
@@ -169,15 +170,11 @@ def project_text(theirs: Worktree | None, current: Worktree | None) -> str:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
     branch = f" on branch `{printable(theirs.branch, MAX_NAME)}`" if theirs.branch else ""
-    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, current)}"
-
-
-def _relation(theirs: Worktree, current: Worktree | None) -> str:
-    if current is None:
-        return ""
-    if theirs.root == current.root:
-        return ", this project"
-    return f", {RELATION['sibling' if theirs.repository == current.repository else 'project']}"
+    relation = ""
+    if current is not None:
+        related = RELATION["sibling" if theirs.repository == current.repository else "project"]
+        relation = f", {'this project' if theirs.root == current.root else related}"
+    return f"`{printable(name, MAX_NAME)}`{branch}{relation}"
 
 
 def kind_facts(
@@ -270,11 +267,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
         ends.append(("  " * depth + str(process.pid), name))
         ends += [("", fact) for fact in facts if fact]
     steps = [("", step) for step in _steps(question)]
-    sections = [
-        ("what will be stopped", ends),
-        ("started by", _parents(target)),
-        (ON_YES, steps),
-    ]
+    sections = [("what will be stopped", ends), ("started by", _parents(target)), (ON_YES, steps)]
     return [(title, rows) for title, rows in sections if rows]
 
 
@@ -295,8 +288,6 @@ def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
 
 
 def _parents(target: StopTarget) -> list[tuple[str, str]]:
-    from devports.core.classify import parents_of
-
     above = parents_of(target.process, target.members)
     return [(str(p.pid), command_line(p.argv, MAX_ANCESTOR) or printable(p.name)) for p in above]
 

@@ -363,8 +363,12 @@ def _run_end(end: RunEnd) -> shape.RunEnd:
         "code": end.code,
         "reason": end.reason,
         "ready": end.ready,
-        "ended_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end.time)),
+        "ended_at": _utc(end.time),
     }
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _shown(place: StatusPort, now: float) -> shape.Shown:
@@ -450,7 +454,6 @@ def _socket(socket: Socket) -> shape.Socket:
 
 
 def _process(process: Process, now: float) -> shape.Process:
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(process.started))
     return {
         "pid": process.pid,
         "ppid": process.ppid,
@@ -461,7 +464,7 @@ def _process(process: Process, now: float) -> shape.Process:
         "cwd": process.cwd,
         "exe": process.exe,
         "state": process.state,
-        "started_at": started if process.started else None,
+        "started_at": _utc(process.started) if process.started else None,
         "uptime_seconds": max(0.0, round(now - process.started, 3)) if process.started else None,
     }
 

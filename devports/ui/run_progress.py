@@ -297,12 +297,7 @@ def start_error(
             message = f"`{name}` is not ready on {service.spec} after {service.ready.timeout:g} s"
             hints = _until_ready(service, seen, status, unsaid=unsaid, in_way=in_way)
     return DevportsError(
-        ended.reason,
-        message,
-        facts=tuple(facts),
-        hints=hints,
-        service=name,
-        exit_code=ended.code,
+        ended.reason, message, facts=tuple(facts), hints=hints, service=name, exit_code=ended.code
     )
 
 
