@@ -228,7 +228,6 @@ PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 
 def command_facts(service: Service, config: Config) -> Command:
-    """Return the facts about a service that has a command."""
     values = values_for(service, config, fd="3")
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]

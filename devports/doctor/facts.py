@@ -291,7 +291,6 @@ class FreePort(Frozen):
 
     @property
     def command(self) -> OwnCommand:
-        """The command for the same."""
         return own_command("free", *map(str, self.specs))
 
 

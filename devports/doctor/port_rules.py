@@ -61,7 +61,6 @@ def verdicts(facts: Facts) -> Iterator[Problem]:
 
 
 def problem_of(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
-    """Return the problem with a port; None without one."""
     code, verdict = code_of(finding), finding.verdict
     match verdict:
         case Free() | Unconfirmed():

@@ -83,7 +83,7 @@ def wait_until_bindable(
 def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
     """Return the findings on all endpoints of a request: every holder that can be found.
 
-    Forwarders of containers are holders like others, and `Process.serves` is set on parents.
+    Forwarders of containers are holders like others; parents have `listens_elsewhere` set.
     """
     found = inspect_ports(machine, job.endpoints, ours=job.own_inodes, thorough=True)
     return with_servers(
