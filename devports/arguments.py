@@ -142,10 +142,7 @@ def mode(name: str, text: str) -> Option:
 
 HELP = Option("-h --help", "Show this help message and exit", action="help")
 VERSION = Option(
-    "--version",
-    "Show the version and exit",
-    action="version",
-    version=f"devports {__version__}",
+    "--version", "Show the version and exit", action="version", version=f"devports {__version__}"
 )
 CONFIG = Option("--config", "Use this configuration file", metavar="FILE")
 COMMON = (CONFIG, Option("--json", "Print one JSON document", dest="as_json"))
@@ -236,9 +233,7 @@ COMMANDS = {
             "Time between SIGTERM and SIGKILL (default: `stop_timeout` of the service, or 5)",
         ),
         length(
-            "--settle",
-            "How long to watch for a restart by a supervisor (default: 4)",
-            default=4.0,
+            "--settle", "How long to watch for a restart by a supervisor (default: 4)", default=4.0
         ),
         *CONSENT,
         also="stop kill",
@@ -344,9 +339,7 @@ COMMANDS = {
         NO_INPUT,
     ),
     "validate": Command(
-        "devports.commands.validate:validate",
-        "Check the configuration file",
-        *COMMON,
+        "devports.commands.validate:validate", "Check the configuration file", *COMMON
     ),
     "schema": Command(
         "devports.commands.validate:schema",

@@ -8,7 +8,7 @@ import devports
 from devports.core.model import Endpoint, PortSpec, parse_target
 from devports.core.value import Frozen
 from devports.errors import DevportsError
-from devports.system import native
+from devports.system import native, state_folder
 from devports.system.inspect import endpoints_of
 
 TYPE_CHECKING = False
@@ -196,7 +196,6 @@ class Context:
 
     def records(self) -> RunRecords:
         from devports.records import RunRecords  # not for `check`
-        from devports.system import state_folder
 
         return RunRecords(state_folder(os.environ), self.machine)
 
@@ -285,11 +284,8 @@ def current_folder() -> str:
 def print_vscode_failure(what: str, screen: Console, *, service: str = "", line: int = 0) -> None:
     """Print the lines that let VS Code stop the start of a debugger.
 
-    Args:
-        what: what happened, on one line.
-        screen: where.
-        service: whose line of the configuration VS Code is to show.
-        line: of the mistake, if it is known.
+    `what`: what happened, on one line. `service`: whose line of the configuration VS Code is to
+    show. `line`: of the mistake, if it is known.
     """
     from devports.config.load import OWN, find, line_of_service
     from devports.ui.run_progress import failure

@@ -14,6 +14,7 @@ from contextlib import suppress
 from devports import exitcodes
 from devports.commands.context import Context, current_folder
 from devports.commands.doctor_facts import file_problem, gather
+from devports.commands.vscode import vscode
 from devports.config.load import OWN, find, find_below, load_with_warnings
 from devports.config.report import no_config
 from devports.core.hint import hint, own_command
@@ -22,8 +23,11 @@ from devports.core.value import Frozen, unreachable
 from devports.doctor.facts import Facts, FreePort, Problem, RemoveWritePermission, WriteEditorFiles
 from devports.doctor.setup_rules import examine, self_test_problems
 from devports.errors import DevportsError
+from devports.records import write_private
 from devports.system import FAILED, PASSED, state_folder
+from devports.system.files import remove_write_permission
 from devports.system.inspect import endpoints_of
+from devports.ui import reports
 from devports.ui.text import join_words
 
 TYPE_CHECKING = False
@@ -92,8 +96,6 @@ def doctor(
 
 
 def show(seen: DoctorResult, screen: Console, *, offer: bool) -> None:
-    from devports.ui import reports
-
     about = (seen.path, seen.facts, seen.problems, screen.reader())
     if screen.is_terminal("stdout"):
         from devports.ui.rich_console import draw_report  # six bare Python starts
@@ -116,10 +118,8 @@ def test_machine(context: Context, *, as_json: bool) -> int:
 
         screen.answer(("doctor",), self_test_data(result, problems), exit_code=code)
     else:
-        from devports.ui.reports import self_test_text
-
         style = screen.output_style("stdout")
-        screen.out(self_test_text(result, problems, screen.reader(), style))
+        screen.out(reports.self_test_text(result, problems, screen.reader(), style))
     if not keep(result):
         context.print_warning("the result of the self-test cannot be stored; no command uses it")
     return code
@@ -127,7 +127,6 @@ def test_machine(context: Context, *, as_json: bool) -> int:
 
 def keep(result: SelfTest) -> bool:
     """Store the result for the other commands, as the only one; return whether that worked."""
-    from devports.records import write_private
     from devports.system.self_test import dumped
 
     folder = state_folder(os.environ)
@@ -220,10 +219,9 @@ def _offer(context: Context, todo: Fix, problem: Problem) -> bool:
     screen = context.screen
     screen.err()
     if problem.what:  # else it is about a port, and shown with the question
-        from devports.ui.reports import problem_lines
         from devports.ui.rich_console import draw_report
 
-        shown = problem_lines(problem.replace(remedies=()), screen.reader())
+        shown = reports.problem_lines(problem.replace(remedies=()), screen.reader())
         draw_report(screen, "stderr", shown)
     try:
         return _carry_out(context, todo)
@@ -237,14 +235,10 @@ def _carry_out(context: Context, todo: Fix) -> bool:
         case FreePort():
             return _freed(context, todo)
         case RemoveWritePermission(path=path):
-            from devports.system.files import remove_write_permission
-
             if agreed := _confirmed(context, "remove write permission for other users?"):
                 remove_write_permission(path)
             return agreed
         case WriteEditorFiles(paths=paths):
-            from devports.commands.vscode import vscode
-
             if agreed := _confirmed(
                 context, f"write {join_words([f'`{path}`' for path in paths])}?"
             ):

@@ -41,7 +41,7 @@ from devports.core.verdict import (
     is_outgoing,
     sockets_of,
 )
-from devports.detect.command_line import command_text, missing, naming_port, read, recognise
+from devports.detect.command_line import Start, command_text, missing, naming_port, read, recognise
 from devports.detect.servers import CONFIG_FILES
 from devports.doctor.facts import (
     Checkouts,
@@ -95,7 +95,6 @@ if TYPE_CHECKING:
     from devports.core.model import HolderSearch, Platform, ProcessKey, Socket, Table
     from devports.core.service import Config
     from devports.core.verdict import Finding
-    from devports.detect.command_line import Start
     from devports.system import Machine
 
 ANY_PORT = 1
@@ -235,7 +234,6 @@ PACKAGE_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 
 
 def command_facts(service: Service, config: Config) -> Command:
-    """Return the facts about a service that has a command."""
     values = values_for(service, config, fd="3")
     folder, words = fill(service.cwd, values), argv_of(service, values)
     word = words[0]
@@ -397,7 +395,6 @@ def _plan_handoff(declared: PortFacts, config: Config) -> None:
 
 
 def file_problem(error: DevportsError, path: str, service: str = "") -> Problem:
-    """Return an error of a file as a problem."""
     advice = tuple(Remedy(text_of(hint)) for hint in error.hints)
     problem = Problem(error.code, "error", error.message, error.facts, error.note, advice, service)
     if error.code == "config-unsafe" and can_restrict(os.stat(path)):
@@ -475,10 +472,7 @@ def _lint_findings(tasks: str | None, launch: str | None) -> tuple[LintFinding, 
 def run_facts(machine: Machine, records: RunRecords, root: str) -> Iterator[RunFacts]:
     """Yield the runs of this user; those of this project with the addresses of their servers.
 
-    Args:
-        machine: where they run.
-        records: of the runs.
-        root: folder of the configuration; without one all projects are read.
+    `root`: folder of the configuration; without one all projects are read.
     """
     for run in run_statuses(records):
         record, own = run.record, root in ("", run.record.project)

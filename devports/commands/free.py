@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from devports import exitcodes
+from devports.core.hint import hint, own_command
 from devports.core.holder_kind import OtherCheckout, OtherUser, run_behind
 from devports.core.stop_plan import (
     ConfirmPolicy,
@@ -248,8 +249,6 @@ def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsErr
 
 def hints_for(asked: Target, freed: FreeResult) -> tuple[Advice, ...]:
     """Return the command of devports that would go further, if there is one."""
-    from devports.core.hint import hint, own_command
-
     whys = {outcome.why for outcome in freed.outcomes if isinstance(outcome, Refused)}
     strangers = [o for o in freed.outcomes if isinstance(o.target.kind, OtherCheckout)]
     if "source-untrue" in whys:

@@ -19,6 +19,8 @@ from devports.commands.context import (
 )
 from devports.commands.debugger import with_debugger
 from devports.commands.free import consent, print_free_error, tools_for
+from devports.config.load import find, find_below, read_env_file
+from devports.core.hint import hint, own_command
 from devports.core.recovery import (
     Ended,
     ListeningElsewhere,
@@ -39,7 +41,7 @@ from devports.core.service import (
 from devports.core.verdict import deciding_finding
 from devports.errors import DevportsError, is_refusal
 from devports.freeing import FreeRequest, FreeServices, StopTimeouts
-from devports.records import log_head
+from devports.records import RunRecord, log_head
 from devports.run.background import enter_background, log_of_process
 from devports.run.launch import prepare, refuse_impossible
 from devports.run.readiness import wait_for_dependencies, with_real_ports
@@ -49,7 +51,7 @@ from devports.run.takeover import PortClaimedError, own_record, register_run
 from devports.system import refusal
 from devports.system.inspect import untrusted
 from devports.ui import run_progress
-from devports.ui.processes import missed_text
+from devports.ui.processes import missed_text, not_freed_text
 from devports.ui.run_progress import end_text, event_line, one_line, start_error
 
 TYPE_CHECKING = False
@@ -67,7 +69,6 @@ if TYPE_CHECKING:
         WaitProgress,
     )
     from devports.freeing import Wait
-    from devports.records import RunRecord
     from devports.ui.console import Console
     from devports.ui.events import EventLog
 
@@ -192,11 +193,7 @@ def resolve_service(
     Raises:
         DevportsError: the words name neither a service nor a command with its port.
     """
-    from devports.core.hint import hint, own_command  # for an error
-
     if name is not None or not words:
-        from devports.config.load import find_below  # for an error
-
         try:
             service = service_named(context.assigned(), name)
         except DevportsError as error:
@@ -218,8 +215,6 @@ def resolve_service(
     if port is None:
         again = hint("to give its port, run ", own_command("run", "--port", "8000", "--", *words))
         raise DevportsError("usage", f"no port for `{program_name(words)}`", hints=(again,))
-    from devports.config.load import find
-
     folder = current_folder()
     project = find(folder)  # only its folder; its content is not read
     context.replace(Config("", os.path.dirname(project) if project else folder, ()))
@@ -234,8 +229,6 @@ def service_named(config: Config, name: str | None) -> Service:
     """
     if name is not None:
         return service_of(config, name)
-    from devports.core.hint import hint, own_command
-
     startable = [service for service in config.services if service.command]
     raise DevportsError(
         "usage",
@@ -254,8 +247,6 @@ def holder_text(session: Session | None, ended: Ended) -> str:
     last = session.reserved.last if session is not None else None
     if session is None or last is None or last.bindable or ended.reason != "port-held":
         return ""
-    from devports.ui.processes import not_freed_text
-
     return not_freed_text(deciding_finding(last.findings), session.service.name)
 
 
@@ -438,8 +429,6 @@ def variables_of(service: Service, config: Config) -> dict[str, str]:
     path = env_file_of(service, config)
     if not path:
         return {}
-    from devports.config.load import read_env_file  # only if there is one
-
     return dict(read_env_file(path))
 
 
@@ -468,8 +457,6 @@ def print_failure(context: Context, session: Session, ended: Ended, news: RunRep
             advice=news.advice(),
         )
         if isinstance(service, TypedCommand) and ended.reason == "not-ready":
-            from devports.core.hint import hint, own_command
-
             error.hints += (
                 hint("`ready` is a key of a service: to declare one, run ", own_command("init")),
             )

@@ -12,18 +12,11 @@ import time
 from devports import exitcodes
 from devports.commands.context import Context, Target, current_folder, target_of
 from devports.core.holder_kind import run_name
-from devports.core.service import changed_ports
+from devports.core.service import Config, Service, changed_ports
 from devports.core.value import Frozen
 from devports.core.verdict import Finding, HolderUnknown, covers, sockets_of
 from devports.errors import DevportsError
-from devports.records import (
-    RunStatus,
-    find_status,
-    run_state,
-    run_statuses,
-    servers_at,
-    status_at,
-)
+from devports.records import RunStatus, find_status, run_state, run_statuses, servers_at, status_at
 from devports.system import WINDOWS, clock
 from devports.system.inspect import (
     HolderCache,
@@ -51,7 +44,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.model import Endpoint, PortSpec, VisibilityGap
-    from devports.core.service import Config, Service
     from devports.system import Machine
     from devports.system.terminal_events import TerminalEvents
     from devports.ui.console import Console
@@ -288,8 +280,6 @@ class StatusResult(Frozen):
     """The result of one inspection.
 
     Attributes:
-        sections: what is in the table.
-        gaps: what is not visible.
         errors: why targets could not be inspected.
         asked: whether the kernel was asked to bind, or only the table was read.
         offset: of this checkout, if services were asked for.

@@ -38,10 +38,8 @@ _MAX_PRINTED = 10**12
 def parse(data: Table, *, path: str = "", root: str = "") -> Config | tuple[Problem, ...]:
     """Return the configuration, or all its problems; never raises, whatever `data` contains.
 
-    Args:
-        data: the top of `devports.toml`, or the table `[tool.devports]`.
-        path: of the file, for the result only.
-        root: folder of the file, for the result only; `cwd` and `env_file` stay as written.
+    `data`: the top of `devports.toml`, or the table `[tool.devports]`. `path` and `root` of the
+    file are for the result only; `cwd` and `env_file` stay as written.
     """
     found = [_unknown(name, (name,), keys.TOP) for name in data if name not in keys.TOP]
     defaults = _fields(keys.DEFAULTS, data.get("defaults", {}), ("defaults",), found)

@@ -187,12 +187,9 @@ def load_with_warnings(path: str | None, cwd: str) -> Loaded:
 
 
 def read_text(text: str, path: str, shown: str) -> Config:
-    """Return the configuration of a text.
+    """Return the configuration of the text of a file.
 
-    Args:
-        text: of the whole file.
-        path: absolute, of the file that contains or will contain it.
-        shown: name of the file in messages.
+    `path`: absolute, of the file that contains or will contain it. `shown`: its name in messages.
 
     Raises:
         DevportsError: `config-missing`, `config-syntax` or `config-invalid`.
@@ -470,12 +467,8 @@ def permission_error(path: str, status: os.stat_result, mounts: str | None = Non
 def is_unprotected_folder(path: str, status: os.stat_result, mounts: str | None = None) -> bool:
     """Return whether every user can replace a file in a folder.
 
-    With the sticky bit, users cannot rename or remove files of others (inode(7)).
-
-    Args:
-        path: absolute, links resolved.
-        status: of the folder.
-        mounts: as in `permission_error`.
+    With the sticky bit, users cannot rename or remove files of others (inode(7)). `path`: absolute,
+    links resolved. `mounts`: as in `permission_error`.
     """
     if not status.st_mode & stat.S_IWOTH or status.st_mode & stat.S_ISVTX:
         return False

@@ -112,11 +112,8 @@ def _part(part: str | int, *, first: bool) -> str:
 def invalid(problems: Sequence[Problem], text: str, shown: str, prefix: Path = ()) -> DevportsError:
     """Return the error for a file whose TOML is valid and whose content is not.
 
-    Args:
-        problems: at least one.
-        text: the whole file.
-        shown: name of the file in messages.
-        prefix: path of the table in the file: `("tool", "devports")` in pyproject.toml.
+    `shown`: name of the file in messages. `prefix`: path of the table in it, in pyproject.toml
+    `("tool", "devports")`.
     """
     spans = scan(text)
     found: list[tuple[Place | None, str]] = []

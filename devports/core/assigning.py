@@ -8,14 +8,12 @@ number that is in use to the next one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence
+
 from devports.core.text import LAST_PORT
 from devports.core.value import Frozen
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    Bindable = Callable[[int, int], bool]
+Bindable = Callable[[int, int], bool]
 
 LAST_OFFSET = 999
 

@@ -9,13 +9,9 @@ module (it needs ``re``).
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 
 from devports.core.value import Frozen
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
 
 NEEDLES = (
     *(b"in use", b"inuse", b"port", b"bind", b"listen", b"errno", b"winerror", b"os error"),

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from devports.core.holder_kind import OtherCheckout, Place
+from devports.core.holder_kind import OtherCheckout, Place, RunInfo
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from devports.core.holder_kind import RunInfo
     from devports.core.model import Process
 
     ElsewhereOf = Callable[[Process, RunInfo | None], OtherCheckout | None]

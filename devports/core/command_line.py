@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from devports.core.model import DEBUGGER_PORT, Endpoint
+from devports.core.model import DEBUGGER_PORT, Endpoint, Process
 from devports.core.text import LAST_PORT, assignment, decimal, is_address, quote
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
-
-    from devports.core.model import Process
 
 
 EXECS = frozenset("env exec nohup setsid".split())
@@ -67,7 +65,6 @@ class ParsedCommand(Frozen):
 
 
 def launching_of(argv: Sequence[str]) -> ParsedCommand:
-    """Parse a command."""
     before, words = _split(tuple(argv))
     name = base_name(words[0]) if words else ""
     if name in SHELLS and len(words) > 2 and words[1] in ("-c", "-lc"):  # noqa: PLR2004  # its text
@@ -161,12 +158,9 @@ class Script(Frozen):
 def under_debugger(
     words: tuple[str, ...], debugger: str, script: Script | None = None
 ) -> tuple[str, ...] | None:
-    """Return a command with the debugger added; None if that is not possible.
+    """Return a command, with placeholders, under a debugger; None if that is not possible.
 
-    Args:
-        words: of the command, with placeholders.
-        debugger: `debugpy` or `node`.
-        script: of the first word, if that is a script.
+    `debugger`: `debugpy` or `node`. `script`: of the first word, if that is one.
     """
     return _node(words, script) if debugger == "node" else _python(words, script)
 

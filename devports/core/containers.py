@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from devports.core.command_line import base_name, program, values_of
 from devports.core.holder_kind import SHORT_ID, STOP_TIMEOUT, Container, SupervisedService
-from devports.core.model import WILDCARDS, Endpoint, Holder
+from devports.core.model import WILDCARDS, Endpoint, HiddenSocket, Holder, HolderSearch, Process
 from devports.core.text import LAST_PORT, decimal, quote
 from devports.core.value import Frozen
 from devports.core.verdict import plain_address
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devports.core.holder_kind import CurrentUser
-    from devports.core.model import HiddenSocket, HolderSearch, Process
     from devports.core.stop_plan import StopTarget
 
     Named = Callable[[Container, Endpoint], Container]

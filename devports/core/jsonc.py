@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 
 from devports.core.value import Frozen
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Literal, TypeAlias
-
-    Kind = Literal["object", "array", "scalar"]
-    Step: TypeAlias = str | int
-    Path: TypeAlias = tuple[Step, ...]
+Kind = Literal["object", "array", "scalar"]
+Step: TypeAlias = str | int
+Path: TypeAlias = tuple[Step, ...]
 
 DEEPEST = 100
 """Nested brackets at most; VS Code's own files have about ten."""
@@ -490,11 +487,8 @@ def rename_references(
 ) -> str:
     """Return the text with references to renamed entries updated.
 
-    Args:
-        text: of the file.
-        lists: keys of the lists whose entries refer to others.
-        keys: of an entry, with a name or a list of names.
-        renamed: old to new.
+    `lists`: keys of the lists whose entries refer to others. `keys`: of an entry, with a name or a
+    list of names. `renamed`: old to new.
     """
     for path, _ in entries_of(text, *lists):
         for key in keys:

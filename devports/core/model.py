@@ -202,8 +202,7 @@ class HiddenSocket(Frozen):
     """A socket whose process could not be read, and what is known of it.
 
     Attributes:
-        socket: the socket.
-        user: its owner; empty if unknown.
+        user: the owner of the socket; empty if unknown.
         cgroup: path of the control group it was made in (cgroups(7)); empty if unknown.
         likely: the processes in that group.
     """

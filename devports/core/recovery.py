@@ -8,7 +8,7 @@ result of a start. `ui` has the texts of every `RunEvent`.
 from __future__ import annotations
 
 from devports import exitcodes
-from devports.core.model import HolderSearch
+from devports.core.model import Endpoint, Holder, HolderSearch, Process, Socket
 from devports.core.value import Frozen
 
 TYPE_CHECKING = False
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal, TypeAlias
 
-    from devports.core.model import Endpoint, Holder, Process, Socket
     from devports.core.start_outcome import Foreign, Own
 
     State: TypeAlias = "Taking | Starting | Serving | Stopping | Ended"
@@ -89,8 +88,7 @@ class Ended(Frozen):
     """The end of the run.
 
     Attributes:
-        code: the exit code.
-        source: the origin of the code.
+        source: the origin of the exit code.
         reason: kebab-case, for messages and events.
         why: an error of devports in one line, if that was the end.
         ready: whether the server had been ready.

@@ -19,7 +19,7 @@ from devports.core.containers import (
     with_containers,
     with_forwarders,
 )
-from devports.core.hint import own_command
+from devports.core.hint import OwnCommand, own_command
 from devports.core.holder_kind import (
     SHORT_ID,
     Container,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
-    from devports.core.hint import OwnCommand
     from devports.core.model import HiddenSocket, Holder, HolderSearch, Platform, Process, Socket
     from devports.core.stop_plan import RunOf, StopTarget
     from devports.core.verdict import Verdict
@@ -76,7 +75,6 @@ class RemedyContext(Frozen):
 
     Attributes:
         endpoint: the address that the server has to bind.
-        holding: the holders.
         platform: as in sys.platform.
         service: with this port; empty without one.
         typed: the target of a command; empty: the service, or else the port.
@@ -203,7 +201,6 @@ def held(case: RemedyContext, sockets: Sequence[Socket]) -> Iterator[Remedy]:
 def _plan(
     case: RemedyContext, sockets: Sequence[Socket], people: Sequence[Holder]
 ) -> tuple[StopTarget, ...]:
-    """Return what has to stop."""
     viewer = case.viewer or UNKNOWN_USER
     plan = targets(people, viewer, case.find_run, case.elsewhere_of)
     return with_containers(plan, {s.inode: s.local for s in sockets}, viewer, case.named)
@@ -323,7 +320,6 @@ def _signal(
 
 
 def _kill(case: RemedyContext, name: str, processes: Sequence[Process]) -> tuple[str, str]:
-    """Return title and command."""
     when = "it ignored SIGTERM" if case.ignored else "if it does not exit"
     title = (
         "ask the process to exit"

@@ -35,7 +35,6 @@ class Case(Frozen):
     """One port, and what is true of it.
 
     Attributes:
-        name: of the case.
         state: of its socket; empty where no socket is left.
         local, remote: its ends, as its process writes them.
         pids: the processes that have it; none for TIME_WAIT.
@@ -118,7 +117,6 @@ class SourceReport(Frozen):
     """The result for one source.
 
     Attributes:
-        name: of the source.
         cases: how many cases it showed.
         unseen: cases that it cannot show, by design.
         decides: whether devports relies on it on this machine.

@@ -12,7 +12,7 @@ from devports.core.value import Frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
     OnConflict = Literal["ask", "reclaim", "next", "fail"]
@@ -209,17 +209,21 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     Raises:
         KeyError: a placeholder has no value. In a checked config only `fd` can be missing.
     """
-    done, parts = 0, []
-    for match in _matches(text):
-        parts += [text[done : match.start()], _replacement(match, values)]
-        done = match.end()
-    return "".join(parts) + text[done:]
+
+    def value(match: re.Match[str]) -> str:
+        if match["name"]:
+            return values[match["name"]]
+        return "{" + match["literal"] + "}" if match["literal"] else match[0]
+
+    return _replaced(text, value)
 
 
-def _replacement(match: re.Match[str], values: Mapping[str, str]) -> str:
-    if match["name"]:
-        return values[match["name"]]
-    return "{" + match["literal"] + "}" if match["literal"] else match[0]
+def _replaced(text: str, by: Callable[[re.Match[str]], str]) -> str:
+    if "{" not in text:
+        return text
+    import re
+
+    return re.sub(_PATTERN, by, text)
 
 
 class _Values(dict[str, str]):
@@ -236,12 +240,9 @@ class _Values(dict[str, str]):
 
 
 def values_for(service: Service, config: Config, **further: str) -> Mapping[str, str]:
-    """Return every placeholder's value for `service`.
+    """Return every placeholder's value for `service`, with those of other services in `config`.
 
-    Args:
-        service: the service whose texts are filled.
-        config: the configuration with the other services.
-        further: values of the placeholders that depend on the start (`fd`).
+    `further`: values of the placeholders that depend on the start (`fd`).
     """
     own = own_values(service) | own_values(service, prefix=f"services.{service.name}.")
     return _Values({"offset": str(config.offset)} | own | further, config)
@@ -281,11 +282,8 @@ def says_port(service: Service, arguments: Sequence[str] = ()) -> bool:
     """Return whether a command, or a variable that it sets, names the port or the socket.
 
     True for `{port}`, `{fd}`, `$PORT` and the declared number itself. A server may also read PORT,
-    or have the port in a file of its own: neither is known here.
-
-    Args:
-        service: the service with the command and the port.
-        arguments: words that are appended to the command.
+    or have the port in a file of its own: neither is known here. `arguments` are appended to the
+    command.
     """
     command = service.command if isinstance(service.command, str) else " ".join(service.command)
     texts = (command, *arguments, *(text for _, text in service.env))
@@ -323,12 +321,8 @@ def program_name(words: Sequence[str]) -> str:
 
 
 def _own_placeholders(word: str) -> str:
-    done, parts = 0, []
-    for match in _matches(word):
-        foreign = match["name"] and match["name"] not in ("port", "host", "fd")
-        parts += [word[done : match.start()], f"{{{match[0]}}}" if foreign else match[0]]
-        done = match.end()
-    return "".join(parts) + word[done:]
+    own = (None, "port", "host", "fd")
+    return _replaced(word, lambda it: it[0] if it["name"] in own else f"{{{it[0]}}}")
 
 
 def words_of(service: Service) -> tuple[str, ...]:

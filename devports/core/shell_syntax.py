@@ -65,7 +65,6 @@ def plain_words(text: str) -> tuple[str, ...]:
 
 
 def commands(text: str) -> list[ShellCommand]:
-    """Return the commands of a text."""
     found, operator, begin = list[ShellCommand](), "", 0
     for at, _ in _pieces(text):
         if at >= begin and (next_one := _operator(text, at)):

@@ -9,6 +9,7 @@ signalled.
 from __future__ import annotations
 
 from devports.core.checkout import no_checkout
+from devports.core.classify import is_supervisor_program, strictest_kind
 from devports.core.command_line import is_interactive, is_persons_shell, is_shell, program
 from devports.core.holder_kind import (
     Container,
@@ -20,8 +21,9 @@ from devports.core.holder_kind import (
     SupervisedService,
     Tunnel,
 )
+from devports.core.protected import INTERPRETERS, by_name, protection
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import covers, plain_end
+from devports.core.verdict import Finding, covers, plain_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from devports.core.checkout import ElsewhereOf
     from devports.core.holder_kind import CurrentUser, HolderKind, RunInfo
     from devports.core.model import Endpoint, Holder, HolderSearch, Process, ProcessKey, Socket
-    from devports.core.verdict import Finding
 
     Confirmation = Literal["granted", "ask", "unanswerable", "refused"]
     RunOf = Callable[[Process], RunInfo | None]
@@ -120,8 +121,6 @@ def root_of_group(
     the parent holds the same socket (pre-fork, uvicorn), runs the same command (werkzeug, django)
     or is a known watcher, and never to a process that serves another port as well.
     """
-    from devports.core.classify import is_supervisor_program
-
     line = _own_ancestors(holder, viewer)
     for parent in line:
         if run_of(parent) is not None:
@@ -146,8 +145,6 @@ def _own_ancestors(holder: Holder, viewer: CurrentUser) -> list[Process]:
 
     A command typed into the terminal of a service is no part of that service.
     """
-    from devports.core.protected import protection
-
     line: list[Process] = []
     for parent in holder.ancestors:
         if parent.uid != holder.process.uid or protection(parent, viewer):
@@ -166,8 +163,6 @@ def possible_roots(holder: Holder) -> list[Process]:
 
 def may_restart_children(parent: Process) -> bool:
     """Return whether a parent may restart the server: any but init and an interactive shell."""
-    from devports.core.protected import by_name
-
     return parent.pid > 1 and not is_persons_shell(parent) and not by_name((parent.name,))
 
 
@@ -196,8 +191,6 @@ def is_inheritor(holder: Holder, agreed: Collection[Process]) -> bool:
 def _watches(parent: Process) -> bool:
     """Return whether this is a runner of one server; runners of many outlive the one that exits."""
     # npm and others write their whole command line into argv[0].
-    from devports.core.protected import INTERPRETERS
-
     words = [word for arg in parent.argv for word in arg.split(" ")]
     # The second word of an interpreter is the program; the others may be any text.
     scripted = program(parent).rstrip("0123456789.") in INTERPRETERS
@@ -230,8 +223,6 @@ def targets(
     elsewhere_of: ElsewhereOf = no_checkout,
 ) -> tuple[StopTarget, ...]:
     """Group the holders by what has to stop, in the order in which they were found."""
-    from devports.core.classify import strictest_kind
-
     groups: dict[ProcessKey, tuple[Process, list[Holder]]] = {}
     for holder in holders:
         top = root_of_group(holder, holders, run_of, viewer)

@@ -330,7 +330,6 @@ EVERY = (*CODES.values(), EXCLUDED)
 
 
 def code_of(finding: Finding) -> str:
-    """Return the code of a verdict on a port."""
     if isinstance(finding.verdict, NotPermitted) and finding.endpoint.port >= PRIVILEGED:
         return EXCLUDED
     return CODES[type(finding.verdict)]

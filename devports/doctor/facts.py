@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from devports.core.checkout import no_checkout
 from devports.core.containers import engine_not_asked, with_containers, with_forwarders
-from devports.core.hint import own_command
+from devports.core.hint import OwnCommand, own_command
 from devports.core.holder_kind import CurrentUser, run_name
 from devports.core.model import merged
 from devports.core.stop_plan import no_run, targets
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.containers import Named
-    from devports.core.hint import OwnCommand
     from devports.core.model import Endpoint, Platform, PortSpec, Process, Socket, VisibilityGap
     from devports.core.remedies import Remedy
     from devports.core.self_test import About
@@ -292,7 +291,6 @@ class FreePort(Frozen):
 
     @property
     def command(self) -> OwnCommand:
-        """The command for the same."""
         return own_command("free", *map(str, self.specs))
 
 

@@ -5,6 +5,8 @@ With the devports runs: those of this project, of others, and the orphaned serve
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from devports.core.command_line import program
 from devports.core.containers import with_forwarders
 from devports.core.hint import own_command
@@ -18,11 +20,12 @@ from devports.core.holder_kind import (
     run_target,
     run_words,
 )
-from devports.core.model import WILDCARDS, HolderSearch, PortSpec
+from devports.core.model import WILDCARDS, Endpoint, HolderSearch, PortSpec, Process, Socket
 from devports.core.remedies import AIRPLAY, Remedy, RemedyContext, remedies
-from devports.core.stop_plan import ConfirmPolicy, confirmation
+from devports.core.stop_plan import ConfirmPolicy, StopTarget, confirmation
 from devports.core.value import unreachable
 from devports.core.verdict import (
+    Finding,
     Free,
     Held,
     HolderUnknown,
@@ -35,17 +38,7 @@ from devports.core.verdict import (
     code_of,
     sockets_of,
 )
-from devports.doctor.facts import FreePort, Problem
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from devports.core.model import Endpoint, Process, Socket
-    from devports.core.stop_plan import StopTarget
-    from devports.core.verdict import Finding
-    from devports.doctor.facts import Facts, Listener, PortFacts, RunFacts
-
+from devports.doctor.facts import Facts, FreePort, Listener, PortFacts, Problem, RunFacts
 
 BLOCKED = frozenset(
     map(
@@ -68,7 +61,6 @@ def verdicts(facts: Facts) -> Iterator[Problem]:
 
 
 def problem_of(facts: Facts, declared: PortFacts, finding: Finding) -> Problem | None:
-    """Return the problem with a port; None without one."""
     code, verdict = code_of(finding), finding.verdict
     match verdict:
         case Free() | Unconfirmed():
@@ -418,7 +410,7 @@ def localhost(facts: Facts) -> Iterator[Problem]:
     if not named or not facts.localhost:
         return
     service = named[0].service.name
-    if strange := [each for each in facts.localhost if not _is_loopback(each)]:
+    if strange := [a for a in facts.localhost if a != "::1" and not a.startswith("127.")]:
         yield Problem(
             "localhost-elsewhere",
             "warning",
@@ -441,18 +433,15 @@ def localhost(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith("127.")
-
-
 def orphaned_server(facts: Facts) -> Iterator[Problem]:
     """A killed run has an orphaned server that is on none of the declared ports."""
     known = {m.process.key for d in facts.ports for t in facts.plan(d) for m in t.members}
+    declared = {f.endpoint.port for d in facts.ports for f in d.findings}
     for run in facts.runs:
         if run.left is None or run.left.process.key in known:
             continue
         where = tuple(dict.fromkeys(_spec(socket.local) for socket in run.left.sockets))
-        if any(_is_declared(facts, spec) for spec in where):
+        if any(spec.port in declared for spec in where):
             continue  # reported with that port
         yield Problem(
             "server-left-behind",
@@ -464,10 +453,6 @@ def orphaned_server(facts: Facts) -> Iterator[Problem]:
             service=run.name,
             fix=FreePort(where) if where else None,
         )
-
-
-def _is_declared(facts: Facts, spec: PortSpec) -> bool:
-    return any(f.endpoint.port == spec.port for d in facts.ports for f in d.findings)
 
 
 def _named(process: Process) -> str:

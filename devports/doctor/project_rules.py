@@ -10,13 +10,12 @@ from devports.core.remedies import Remedy
 from devports.core.service import says_port
 from devports.core.shell_syntax import instead_of, unshelled
 from devports.core.text import quote
-from devports.doctor.facts import Problem, RemoveWritePermission
+from devports.doctor.facts import Command, Facts, PortFacts, Problem, RemoveWritePermission
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from devports.doctor.facts import Command, Facts, PortFacts
     from devports.system.programs import Environment
 
 

@@ -13,7 +13,7 @@ from devports.core.hint import own_command
 from devports.core.remedies import Remedy
 from devports.core.self_test import ABOUT
 from devports.doctor import port_rules, project_rules
-from devports.doctor.facts import Problem, WriteEditorFiles
+from devports.doctor.facts import Command, Facts, Problem, WriteEditorFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from devports.core.self_test import About, SelfTest
-    from devports.doctor.facts import Command, Facts
     from devports.system.programs import Program
 
     Rule: TypeAlias = Callable[[Facts], Iterable[Problem]]

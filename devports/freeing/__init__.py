@@ -6,7 +6,7 @@ in a script and `run` during a start do the same.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from devports import exitcodes
 from devports.core.checkout import no_checkout
@@ -28,19 +28,11 @@ from devports.freeing.terminate import stop_targets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from contextlib import AbstractContextManager
     from typing import TypeAlias
 
     from devports.core.checkout import ElsewhereOf
     from devports.core.model import Endpoint, HolderSearch
-    from devports.core.stop_plan import (
-        Answer,
-        Outcome,
-        Progress,
-        Question,
-        RunOf,
-        WaitProgress,
-    )
+    from devports.core.stop_plan import Answer, Outcome, Progress, Question, RunOf, WaitProgress
     from devports.core.verdict import Finding
     from devports.system import Machine
     from devports.system.container_engines import Engines

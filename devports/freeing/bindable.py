@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from devports.core.containers import with_forwarders
-from devports.core.model import merged
-from devports.core.verdict import Held, covers, is_bindable
+from devports.core.model import Endpoint, Holder, Socket, Table, merged
+from devports.core.verdict import Finding, Held, covers, is_bindable
 from devports.system import clock
 from devports.system.inspect import classify_port, inspect_ports, with_servers, without
 
@@ -12,8 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from devports.core.model import Endpoint, Holder, Socket, Table
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest
     from devports.system import Machine
 
@@ -85,7 +83,7 @@ def wait_until_bindable(
 def findings_now(machine: Machine, job: FreeRequest) -> tuple[Finding, ...]:
     """Return the findings on all endpoints of a request: every holder that can be found.
 
-    Forwarders of containers are holders like others, and `Process.serves` is set on parents.
+    Forwarders of containers are holders like others; parents have `listens_elsewhere` set.
     """
     found = inspect_ports(machine, job.endpoints, ours=job.own_inodes, thorough=True)
     return with_servers(

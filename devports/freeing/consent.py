@@ -5,15 +5,8 @@ from __future__ import annotations
 from devports import exitcodes
 from devports.core.containers import with_containers
 from devports.core.holder_kind import Container, OtherCheckout, OtherUser, SupervisedService
-from devports.core.stop_plan import (
-    Declined,
-    Question,
-    Refused,
-    WouldStop,
-    confirmation,
-    targets,
-)
-from devports.core.verdict import deciding_finding, local_ends
+from devports.core.stop_plan import Declined, Question, Refused, WouldStop, confirmation, targets
+from devports.core.verdict import Finding, deciding_finding, local_ends
 from devports.freeing.bindable import holders_in
 from devports.system.inspect import untrusted
 
@@ -31,12 +24,10 @@ if TYPE_CHECKING:
         StopTarget,
         Why,
     )
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
 
 
 def plan_for(tools: FreeServices, findings: Iterable[Finding]) -> tuple[StopTarget, ...]:
-    """Return what has to stop for these findings."""
     found, viewer = tuple(findings), tools.machine.viewer()
     plan = targets(holders_in(found), viewer, tools.find_run, tools.elsewhere())
     return with_containers(plan, local_ends(found), viewer, tools.engines.named)
@@ -144,7 +135,6 @@ def why_unanswerable(kind: HolderKind) -> Why:
 
 
 def why_refused(kind: HolderKind) -> Why:
-    """Return why a kind of holder is not stopped."""
     match kind:
         case Container():
             return "container"

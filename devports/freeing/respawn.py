@@ -10,14 +10,9 @@ import contextlib
 import time
 
 from devports.core import stop_plan as core
-from devports.core.command_line import (
-    STILL,
-    is_at_rest,
-    is_persons_shell,
-    waits_for,
-)
+from devports.core.command_line import STILL, is_at_rest, is_persons_shell, waits_for
 from devports.core.stop_plan import PortClients, Respawned, WatchingForRestart, may_restart_children
-from devports.core.verdict import local_ends
+from devports.core.verdict import Finding, local_ends
 from devports.freeing.bindable import POLL_LAST, bindable, table_of
 from devports.freeing.consent import plan_for, process_keys
 from devports.system import clock
@@ -28,7 +23,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Endpoint, Process, ProcessKey, Socket
     from devports.core.stop_plan import StopTarget
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
     from devports.system import Machine, ProcessHandle
 

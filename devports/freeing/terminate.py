@@ -27,7 +27,7 @@ from devports.core.stop_plan import (
     is_inheritor,
 )
 from devports.core.value import Frozen
-from devports.core.verdict import Held, all_bindable, local_ends
+from devports.core.verdict import Finding, Held, all_bindable, local_ends
 from devports.errors import is_refusal
 from devports.freeing.bindable import POLL_LAST, bindable, findings_now, holders_in
 from devports.freeing.consent import (
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import Endpoint, Process, ProcessKey
     from devports.core.stop_plan import Outcome, PortClients, StopTarget
-    from devports.core.verdict import Finding
     from devports.freeing import FreeRequest, FreeServices
     from devports.system import Machine, ProcessHandle
 
@@ -315,10 +314,7 @@ class StopOperation:
         ]
 
     def terminate_the_rest(
-        self,
-        patience: clock.Deadline,
-        plan: Sequence[StopTarget],
-        findings: tuple[Finding, ...],
+        self, patience: clock.Deadline, plan: Sequence[StopTarget], findings: tuple[Finding, ...]
     ) -> StepResult:
         """Terminate the inheritors of a socket, if permitted, and members not signalled."""
         known = set(process_keys(self.plan))

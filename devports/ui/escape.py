@@ -103,3 +103,8 @@ def _may_hold_a_secret(words: Sequence[str]) -> bool:
 def redacted_text(text: str) -> str:
     """Return a line of a file or of a program's output without its secrets. Not yet printable."""
     return " ".join(redacted(text.split(" ")))
+
+
+def redacted_line(text: str) -> str:
+    """Return a line of a project's file, or a command from it, without its secrets."""
+    return printable(redacted_text(text))

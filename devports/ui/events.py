@@ -64,7 +64,6 @@ class EventLog:
         self._append(_event(news))
 
     def asked(self, question: stop_plan.Question, answer: stop_plan.Answer) -> None:
-        """Append a question and its answer."""
         target = _process(question.target.process)
         self._append({"event": "asked", "kind": question.kind, "process": target, "answer": answer})
 

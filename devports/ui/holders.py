@@ -5,6 +5,7 @@ Names, branches and answers of an engine come from outside and go through `print
 
 from __future__ import annotations
 
+from devports.core.classify import parents_of
 from devports.core.holder_kind import (
     STOP_TIMEOUT,
     Container,
@@ -19,7 +20,7 @@ from devports.core.holder_kind import (
     run_behind,
 )
 from devports.core.value import Frozen, unreachable
-from devports.core.verdict import code_of, deciding_finding, sockets_of
+from devports.core.verdict import Finding, code_of, deciding_finding, sockets_of
 from devports.errors import DevportsError
 from devports.ui.escape import command_line, printable
 from devports.ui.processes import (
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from devports.core.holder_kind import HolderKind, Place
     from devports.core.model import Holder, Process, ProcessKey
     from devports.core.stop_plan import PortClients, Question, StopTarget, UntouchedProcess
-    from devports.core.verdict import Finding
     from devports.ui.processes import DisplayContext, Judgement
 
 MAX_NAME = 60
@@ -170,26 +170,18 @@ def project_text(theirs: Worktree | None, current: Worktree | None) -> str:
         return ""
     name = theirs.root.rstrip("/").rpartition("/")[2] or theirs.root
     branch = f" on branch `{printable(theirs.branch, MAX_NAME)}`" if theirs.branch else ""
-    return f"`{printable(name, MAX_NAME)}`{branch}{_relation(theirs, current)}"
-
-
-def _relation(theirs: Worktree, current: Worktree | None) -> str:
-    if current is None:
-        return ""
-    if theirs.root == current.root:
-        return ", this project"
-    return f", {RELATION['sibling' if theirs.repository == current.repository else 'project']}"
+    relation = ""
+    if current is not None:
+        related = RELATION["sibling" if theirs.repository == current.repository else "project"]
+        relation = f", {'this project' if theirs.root == current.root else related}"
+    return f"`{printable(name, MAX_NAME)}`{branch}{relation}"
 
 
 def kind_facts(
     standings: Iterable[tuple[int, HolderKind]], reader: DisplayContext
 ) -> dict[int, Judgement]:
     """Return the texts of a card by pid: the project of each classified holder, and a note."""
-    return {pid: _kind_facts(standing, reader) for pid, standing in standings}
-
-
-def _kind_facts(standing: HolderKind, reader: DisplayContext) -> Judgement:
-    return (project_rows(standing, reader),), kind_text(standing)
+    return {pid: ((project_rows(kind, reader),), kind_text(kind)) for pid, kind in standings}
 
 
 def project_rows(standing: HolderKind, reader: DisplayContext) -> tuple[str, str]:
@@ -275,11 +267,7 @@ def details(question: Question, reader: DisplayContext) -> list[tuple[str, list[
         ends.append(("  " * depth + str(process.pid), name))
         ends += [("", fact) for fact in facts if fact]
     steps = [("", step) for step in _steps(question)]
-    sections = [
-        ("what will be stopped", ends),
-        ("started by", _parents(target)),
-        (ON_YES, steps),
-    ]
+    sections = [("what will be stopped", ends), ("started by", _parents(target)), (ON_YES, steps)]
     return [(title, rows) for title, rows in sections if rows]
 
 
@@ -300,8 +288,6 @@ def _path(member: Holder, top: ProcessKey) -> tuple[Process, ...]:
 
 
 def _parents(target: StopTarget) -> list[tuple[str, str]]:
-    from devports.core.classify import parents_of
-
     above = parents_of(target.process, target.members)
     return [(str(p.pid), command_line(p.argv, MAX_ANCESTOR) or printable(p.name)) for p in above]
 

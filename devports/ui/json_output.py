@@ -20,7 +20,7 @@ from devports.core.verdict import (
     is_bindable,
     sockets_of,
 )
-from devports.ui.escape import command_line, redacted, redacted_text
+from devports.ui.escape import command_line, redacted, redacted_line, redacted_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from devports.core import holder_kind, stop_plan
     from devports.core.model import HiddenSocket, Holder, Process, Socket, VisibilityGap
-    from devports.core.remedies import Remedy
     from devports.core.self_test import SelfTest
     from devports.core.service import Config, Service
     from devports.core.verdict import Finding, Verdict
@@ -56,13 +55,9 @@ def document(
 ) -> str:
     """Return the whole output of a command: one line.
 
-    Args:
-        command: the name of the command and of its sub-command; empty if none was recognised.
-        data: from one of the functions below, or empty.
-        exit_code: exit code of the process.
-        errors: all errors.
-        status: by default ok for exit code 0, error for every other.
-        config: the file that commands in hints name.
+    `command`: its words, empty if none was recognised. `data`: from one of the functions below, or
+    empty. `status`: by default ok for exit code 0, error for every other. `config`: the file that
+    commands in hints name.
     """
     result: shape.Result = {
         "schema_version": 1,
@@ -139,13 +134,8 @@ def doctor_data(
 ) -> shape.DoctorData:
     """Return the data of ``doctor``: every declared port, the problems, and what is not visible.
 
-    Args:
-        path: of the configuration; empty if there is none that can be used.
-        facts: what was inspected.
-        problems: what was found.
-        healthy: whether there is none.
-        now: seconds since the epoch.
-        config: the file that commands in hints name.
+    `path`: of the configuration, empty if there is none that can be used. `now`: seconds since the
+    epoch. `config`: the file that commands in hints name.
     """
     return {
         "config": path or None,
@@ -213,15 +203,14 @@ def _problem(problem: Problem, now: float, config: str) -> shape.Problem:
         "evidence": list(problem.evidence),
         "why": problem.why,
         "holders": [_ended(target, now) for target in problem.plan],
-        "remedies": [_remedy(remedy, config) for remedy in problem.remedies],
-    }
-
-
-def _remedy(remedy: Remedy, config: str) -> shape.Remedy:
-    return {
-        "title": remedy.title,
-        "command": text_of(remedy.command, config) or None,
-        "needs_root": remedy.needs_root,
+        "remedies": [
+            {
+                "title": remedy.title,
+                "command": text_of(remedy.command, config) or None,
+                "needs_root": remedy.needs_root,
+            }
+            for remedy in problem.remedies
+        ],
     }
 
 
@@ -316,8 +305,6 @@ def init_data(
 
 
 def _found(service: DetectedService) -> shape.Found:
-    from devports.ui.reports import redacted_line  # for `init` alone
-
     return {
         "name": service.name,
         "kind": service.kind,
@@ -334,8 +321,6 @@ def _found(service: DetectedService) -> shape.Found:
 
 
 def _source(source: Source) -> shape.Source:
-    from devports.ui.reports import redacted_line  # for `init` alone
-
     return {"file": source.path, "line": source.line or None, "text": redacted_line(source.text)}
 
 
@@ -378,8 +363,12 @@ def _run_end(end: RunEnd) -> shape.RunEnd:
         "code": end.code,
         "reason": end.reason,
         "ready": end.ready,
-        "ended_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end.time)),
+        "ended_at": _utc(end.time),
     }
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _shown(place: StatusPort, now: float) -> shape.Shown:
@@ -420,7 +409,7 @@ MAX_COMMAND = 4000
 """Maximum length of one command line."""
 
 
-def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Answer:
+def _answer(target: str, findings: Sequence[Finding], now: float) -> shape.Checked:
     finding = deciding_finding(findings)
     return {
         "target": target,
@@ -465,7 +454,6 @@ def _socket(socket: Socket) -> shape.Socket:
 
 
 def _process(process: Process, now: float) -> shape.Process:
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(process.started))
     return {
         "pid": process.pid,
         "ppid": process.ppid,
@@ -476,7 +464,7 @@ def _process(process: Process, now: float) -> shape.Process:
         "cwd": process.cwd,
         "exe": process.exe,
         "state": process.state,
-        "started_at": started if process.started else None,
+        "started_at": _utc(process.started) if process.started else None,
         "uptime_seconds": max(0.0, round(now - process.started, 3)) if process.started else None,
     }
 

@@ -8,10 +8,18 @@ within version 1, any other change is version 2.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypedDict
 
 from devports.core.text import LAST_PORT
 from devports.core.verdict import EVERY
+
+if TYPE_CHECKING:
+    from devports.core.holder_kind import Relation, Said
+    from devports.core.model import State
+    from devports.core.recovery import EndReason, HandoffMode, WhyReleased
+    from devports.core.self_test import About
+    from devports.core.service import Handoff, OnConflict, PortPer
+    from devports.core.stop_plan import Answer, QuestionKind, Touch, Why
 
 Count: TypeAlias = Annotated[int, ("minimum", 0)]
 Port: TypeAlias = Annotated[int, ("minimum", 1), ("maximum", LAST_PORT)]
@@ -29,20 +37,7 @@ class Socket(TypedDict):
     port: Port
     remote_address: str | None
     remote_port: Count | None
-    state: Literal[
-        "LISTEN",
-        "BOUND",
-        "ESTABLISHED",
-        "SYN_SENT",
-        "SYN_RECV",
-        "FIN_WAIT1",
-        "FIN_WAIT2",
-        "TIME_WAIT",
-        "CLOSE",
-        "CLOSE_WAIT",
-        "LAST_ACK",
-        "CLOSING",
-    ]
+    state: State
     inode: Count
     uid: Count | None
     seconds_left: Seconds | None
@@ -153,7 +148,7 @@ class RunEnd(TypedDict):
     """
 
     code: Count
-    reason: Literal["stopped", "exited", "crashed", "declined", "supervised", "not-found", "failed"]
+    reason: EndReason
     ready: bool
     ended_at: Time
 
@@ -188,12 +183,10 @@ class Standing(TypedDict):
     stop: str | None
     container: str | None
     image: str | None
-    engine_said: (
-        Literal["unasked", "one", "pod", "several", "none", "silent", "missing", "inside"] | None
-    )
+    engine_said: Said | None
     folder: str | None
     branch: str | None
-    relation: Literal["sibling", "project"] | None
+    relation: Relation | None
 
 
 class Ended(Process):
@@ -228,20 +221,7 @@ class Outcome(TypedDict):
     exited: bool | None
     bindable: bool | None
     seconds: Seconds | None
-    why: (
-        Literal[
-            "protected",
-            "supervised",
-            "container",
-            "other-user",
-            "other-checkout",
-            "on-conflict",
-            "no-terminal",
-            "denied",
-            "source-untrue",
-        ]
-        | None
-    )
+    why: Why | None
     complaint: str | None
     asks: bool | None
     successor: Ended | None
@@ -255,7 +235,7 @@ class Spared(Process):
     `why`: it is a client of the server, or the port is the local end of another connection.
     """
 
-    why: Literal["client", "outgoing"]
+    why: Touch
 
 
 class Remedy(TypedDict):
@@ -296,7 +276,7 @@ class Service(TypedDict):
     host: str
     port: Port
     ports: dict[str, Port]
-    port_per: Literal["machine", "worktree"]
+    port_per: PortPer
     command: str | list[str]
     shell: bool
     cwd: str
@@ -307,8 +287,8 @@ class Service(TypedDict):
     stop_signal: str
     stop_timeout: Seconds
     attempts: Count
-    on_conflict: Literal["ask", "reclaim", "next", "fail"]
-    handoff: Literal["auto", "fd", "hook", "plain", "none"]
+    on_conflict: OnConflict
+    handoff: Handoff
 
 
 class Source(TypedDict):
@@ -368,7 +348,7 @@ class Error(TypedDict):
     hints: list[str]
 
 
-class Answer(TypedDict):
+class Checked(TypedDict):
     target: str
     bindable: bool | None
     verdict: Verdict
@@ -376,10 +356,10 @@ class Answer(TypedDict):
 
 
 class CheckData(TypedDict):
-    targets: list[Answer]
+    targets: list[Checked]
 
 
-class FreeTarget(Answer):
+class FreeTarget(Checked):
     outcomes: list[Outcome]
     spared: list[Spared]
 
@@ -450,7 +430,7 @@ class DownData(TypedDict):
     services: list[DownService]
 
 
-class WaitTarget(Answer):
+class WaitTarget(Checked):
     happened: bool
     seconds: Seconds
 
@@ -515,7 +495,7 @@ class UntrueFact(TypedDict):
     """A fact that a source shows differently. `lines`: its own text about the port."""
 
     case: str
-    about: Literal["sockets", "holders", "binds"]
+    about: About
     expected: str
     seen: str
     lines: list[str]
@@ -629,9 +609,9 @@ class Asked(TypedDict):
     """A question was answered."""
 
     event: Literal["asked"]
-    kind: Literal["stop", "kill", "container"]
+    kind: QuestionKind
     process: EventProcess
-    answer: Literal["yes", "no", "next"]
+    answer: Answer
 
 
 class Signalling(TypedDict):
@@ -732,7 +712,7 @@ class Started(TypedDict):
     event: Literal["started"]
     endpoint: str
     attempt: Count
-    handoff: Literal["fd", "hook", "beside", "bare"]
+    handoff: HandoffMode
     how: str | None
 
 
@@ -740,7 +720,7 @@ class HandoffFailed(TypedDict):
     """The handoff failed; the server is started once more without the reservation."""
 
     event: Literal["handoff-failed"]
-    handoff: Literal["fd", "hook", "beside", "bare"]
+    handoff: HandoffMode
 
 
 class EndedAlike(TypedDict):
@@ -784,7 +764,7 @@ class Released(TypedDict):
     event: Literal["released"]
     endpoint: str
     line: str
-    why: Literal["line", "hook", "socket", "silence"]
+    why: WhyReleased
 
 
 class ServerReady(TypedDict):

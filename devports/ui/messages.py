@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from devports.core.hint import text_of
 from devports.ui.escape import printable
-from devports.ui.text import paint, wrap
+from devports.ui.text import OutputStyle, paint, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from devports.core.hint import Advice
     from devports.core.remedies import Remedy
     from devports.errors import DevportsError
-    from devports.ui.text import OutputStyle
 
     Level = Literal["error", "warning", "note"]
     Label = Literal[Level, "hint"]

@@ -425,7 +425,7 @@ def known(
 ) -> tuple[list[tuple[str, str]], ...]:
     """Return pairs: every endpoint if there are several, and all holders.
 
-    `judgements` are the texts by pid for classified holders: see `ui.holders.judgements`.
+    `judgements` are the texts by pid for classified holders: see `ui.holders.kind_facts`.
     """
     endpoints = [(str(finding.endpoint), verdict_label(finding.verdict)) for finding in findings]
     pairs: list[tuple[str, str]] = []
@@ -460,7 +460,6 @@ def note_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def gap_text(gap: VisibilityGap) -> str:
-    """Return a visibility gap as a clause."""
     lead = "not readable: " if gap.code.startswith("unreadable") else ""
     return lead + printable(gap.detail)
 

@@ -118,11 +118,6 @@ def _port(seconds: float | None = None, *, bindable: bool) -> str:
     return "the port is free" if seconds is None else f"the port is free after {elapsed(seconds)}"
 
 
-def _is_container(target: stop_plan.StopTarget) -> bool:
-    """Return whether it is identified by its container, and not by a process."""
-    return isinstance(target.kind, Container) and target.kind.can_stop
-
-
 def _means(target: stop_plan.StopTarget) -> str:
     """Return how it is stopped: the command of its engine, or a signal."""
     standing = target.kind
@@ -130,10 +125,9 @@ def _means(target: stop_plan.StopTarget) -> str:
 
 
 def verb_form(target: stop_plan.StopTarget, one: str, many: str) -> str:
-    alone = _is_container(target) or all(
-        member.process.key == target.process.key for member in target.members
-    )
-    return one if alone else many
+    named_by_container = isinstance(target.kind, Container) and target.kind.can_stop
+    alone = all(member.process.key == target.process.key for member in target.members)
+    return one if named_by_container or alone else many
 
 
 def pronoun(target: stop_plan.StopTarget) -> str:

@@ -21,7 +21,7 @@ from devports.core.text import LAST_PORT, cells, decimal
 from devports.core.value import Frozen
 from devports.ui.escape import printable
 from devports.ui.holders import ON_YES, details, holder_card
-from devports.ui.processes import headline
+from devports.ui.processes import DisplayContext, headline
 from devports.ui.progress import pronoun, question_text
 from devports.ui.text import plural, wrap
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from devports.core.stop_plan import Answer, Question
     from devports.detect.model import DetectedService
     from devports.ui.console import Console
-    from devports.ui.processes import DisplayContext
 
     Chosen = Literal["yes", "no", "next", "details"]
     Choose = Callable[["Prompt", Console], Chosen]
@@ -162,13 +161,8 @@ def ask(
 ) -> Answer:
     """Show the holder of the port and ask; "no" if devports cannot ask.
 
-    Args:
-        question: what will be stopped, and why.
-        screen: where to ask; stdout stays untouched.
-        service: the service to start afterwards, if any.
-        project: of the holder, in words.
-        reader: home, user and clock for the texts.
-        choose: asks; by default on the terminal.
+    `service`: to start afterwards, if any. `project`: of the holder, in words. `choose`: asks; by
+    default on the terminal. stdout stays untouched.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -404,12 +398,8 @@ def run_prompt(
 
     For `GUARD` seconds from the first drawing on only "no" counts: its key, Esc, Ctrl-D and Ctrl-C.
 
-    Args:
-        menu: the question.
-        source: the keyboard.
-        sink: the terminal to draw on.
-        screen: what it can show, and where the remaining line is written.
-        now: the time in seconds, of any clock.
+    `screen`: what the terminal `sink` can show, and where the remaining line is written. `now`: the
+    time in seconds, of any clock.
 
     Raises:
         KeyboardInterrupt: Ctrl-C.

@@ -8,12 +8,9 @@ a number of steps that grows with the length of its text, and no faster.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from devports.core.text import quote
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 STARS = "***"
 
@@ -175,7 +172,8 @@ def _redact_word(word: str, program: str, depth: int, *, script: bool) -> str:
         return f"{match[1]}: {STARS}"
     if len(tokens) > 1:
         return _redact_text(word, tokens, depth)
-    if program and _is_glued(word, _BY_PROGRAM[program][1]):
+    flag = _BY_PROGRAM[program][1] if program else ""
+    if flag and word.startswith(flag) and word != flag:
         return word[:2] + STARS
     if re.match(r"(?:-[uU]|--(?:proxy-)?user=)[^:\s]+:", word):
         return _pair(word)
@@ -198,10 +196,6 @@ def _unquoted(token: str) -> str:
     return _QUOTED.sub(
         lambda m: m[2] or "" if m[1] is None else re.sub(r"\\(.)", r"\1", m[1]), token
     )
-
-
-def _is_glued(word: str, flag: str) -> bool:
-    return bool(flag) and word.startswith(flag) and len(word) > len(flag)
 
 
 def _pair(word: str, signs: str = ":%") -> str:

@@ -13,7 +13,7 @@ from devports.core import jsonc
 from devports.core.hint import OwnCommand, hint, own_command, text_of
 from devports.core.text import cells
 from devports.core.value import Frozen
-from devports.ui.escape import printable, redacted_text
+from devports.ui.escape import printable, redacted_line
 from devports.ui.holders import kind_facts
 from devports.ui.messages import MAX_LINE, block, labelled
 from devports.ui.processes import (
@@ -93,13 +93,8 @@ def report(
 ) -> str:
     """Return the whole report on `problems` for a pipe, the most severe first.
 
-    Args:
-        path: of the configuration; empty if there is none that can be used.
-        facts: what was inspected.
-        problems: what was found.
-        reader: home, user and clock for the texts.
-        output: whether there is colour, and the configuration that commands name.
-        offer: add how many of them can be fixed, and how.
+    `path`: of the configuration, empty if there is none that can be used. `offer`: add how many
+    problems can be fixed, and how.
     """
     blocks = [problem_block(problem, reader, output) for problem in problems]
     tail = [*_stops(facts), _unseen(facts, output.config), _last_line(problems, output)]
@@ -552,11 +547,6 @@ def _reasons(service: DetectedService) -> list[str]:
 
 def _left_out(left: SkippedService) -> str:
     return f"{redacted_line(str(left.source))} ({left.why})"
-
-
-def redacted_line(text: str) -> str:
-    """Return a line of a project's file, or a command from it, without its secrets."""
-    return printable(redacted_text(text))
 
 
 def port_text(service: DetectedService) -> str:

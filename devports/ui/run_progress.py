@@ -11,6 +11,7 @@ from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL, errorcode
 
 from devports import exitcodes
 from devports.core import recovery
+from devports.core.hint import hint, own_command, text_of
 from devports.core.value import unreachable
 from devports.errors import DevportsError
 from devports.ui.escape import printable, redacted_text
@@ -39,8 +40,6 @@ def _in_another_terminal(event: recovery.RunEvent, config: str) -> str:
     """Return the command that starts the awaited dependency, during the wait; else empty."""
     if not isinstance(event, recovery.WaitingForDependency) or not event.startable:
         return ""
-    from devports.core.hint import own_command, text_of  # rarely needed
-
     return f"; run `{text_of(own_command('run', event.dependency), config)}` in another terminal"
 
 
@@ -61,8 +60,8 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return _lost(event)
         case recovery.Released(endpoint=endpoint):
             done = f"released the reservation of {endpoint}, which may have blocked it"
-            keeps = f"`{service}` keeps running{_or_never(event)}"
-            return f"`{service}` {_released(event)}: {done}; {keeps}"
+            never = "" if event.why == "silence" else f"; {WITHOUT}"
+            return f"`{service}` {_released(event)}: {done}; `{service}` keeps running{never}"
         case recovery.BindRefused():
             return _refused(event)
         case recovery.HandoffFailed():
@@ -120,9 +119,9 @@ def stopped_by(service: str, command: str) -> str:
     return f"{PREFIX}`{service}` was told to stop by {printable(command, 200)}"
 
 
-def _quoted(line: str, most: int = 120) -> str:
+def _quoted(line: str) -> str:
     """Return a line of a server's output."""
-    return f'"{printable(redacted_text(line.strip()), most)}"'
+    return f'"{printable(redacted_text(line.strip()), 120)}"'
 
 
 def _handoff(launched: recovery.ServerStarted) -> str:
@@ -199,10 +198,6 @@ def _released(it: recovery.Released) -> str:
             unreachable(it.why)
 
 
-def _or_never(it: recovery.Released) -> str:
-    return "" if it.why == "silence" else f"; {WITHOUT}"
-
-
 def _bound(it: recovery.BoundNotListening) -> str:
     if it.ended is not None:
         ended = f"its serving process (pid {it.ended}) has exited"
@@ -274,8 +269,6 @@ def start_error(
     `in_way`: whether the reservation may have blocked the server. `advice`: what to write in the
     command, if it never names the port.
     """
-    from devports.core.hint import hint, own_command
-
     name, facts = service.name, list(_seen_lines(seen))
     if status is not None:
         what = f"returned status {status}" if status else "got no response"
@@ -307,12 +300,7 @@ def start_error(
             message = f"`{name}` is not ready on {service.spec} after {service.ready.timeout:g} s"
             hints = _until_ready(service, seen, status, unsaid=unsaid, in_way=in_way)
     return DevportsError(
-        ended.reason,
-        message,
-        facts=tuple(facts),
-        hints=hints,
-        service=name,
-        exit_code=ended.code,
+        ended.reason, message, facts=tuple(facts), hints=hints, service=name, exit_code=ended.code
     )
 
 
@@ -325,8 +313,6 @@ def _until_ready(
     in_way: bool,
 ) -> tuple[Advice, ...]:
     """Return hints for a server that was not ready within its timeout, by the facts."""
-    from devports.core.hint import hint, own_command
-
     name = service.name
     if status:
         return (f"set `ready.http` of `{name}` to a path that returns a status below 400",)

@@ -47,7 +47,6 @@ class StatusPort(Frozen):
     """One endpoint: the finding, and its relation to a run.
 
     Attributes:
-        finding: the verdict and the holders.
         stage: how far its run has come with it, empty without a run.
         url: its URL, if its run serves it.
         run: its live or dead run.

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from devports.ui.processes import gap_text
 from devports.ui.rich_console import BLANK, GAP, Hanging, draw, encodable, rich_console, spaced
-from devports.ui.status_rows import VERDICT
+from devports.ui.status_rows import VERDICT, StatusRow
 from devports.ui.text import ending, has_links
 
 TYPE_CHECKING = False
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from devports.core.model import VisibilityGap
     from devports.ui.console import Console
-    from devports.ui.status_rows import StatusRow
 
     Cells: TypeAlias = Mapping[str, Text]
 

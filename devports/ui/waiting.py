@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from devports.system import clock
-from devports.ui.console import SHOW_AFTER
+from devports.ui.console import SHOW_AFTER, Console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.spinner import Spinner
 
-    from devports.ui.console import Console
 
 DRAW_EVERY = 0.1
 """Seconds between two drawings, which cost a hundredth of a core at this rate."""

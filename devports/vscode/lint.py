@@ -7,21 +7,17 @@ its source (docs/vscode.md). Entries that an extension may add are never unknown
 
 from __future__ import annotations
 
-from devports.core.jsonc import JsoncError, entries_of, find, inside, parse, place
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+from devports.core.jsonc import JsoncError, Path, entries_of, find, inside, parse, place
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
 from devports.vscode.tasks import is_generated, role_of
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, Literal, TypeAlias
-
-    from devports.core.jsonc import Path
-
-    Severity = Literal["error", "warning", "note"]
-    Found: TypeAlias = tuple[str, Path, str]
-    """Code, path below the entry, and the mistake."""
+Severity = Literal["error", "warning", "note"]
+Found: TypeAlias = tuple[str, Path, str]
+"""Code, path below the entry, and the mistake."""
 
 
 NOT_RUNNING = "not running"

@@ -91,7 +91,6 @@ class FileChange(Frozen):
 
     @property
     def state(self) -> Literal["current", "missing", "stale"]:
-        """Its state: `current`, `missing` or `stale`."""
         if self.before == self.after:
             return "current"
         return "missing" if self.before is None else "stale"
@@ -184,13 +183,9 @@ class LaunchGoal(Frozen):
 
 
 def plan(parts: Sequence[Part], template: Template, tasks: str | None, launch: str | None) -> Plan:
-    """Return the changes to both files.
+    """Return the changes to both files, which the `parts` share.
 
-    Args:
-        parts: the checked configurations that share the files.
-        template: of the generated entries.
-        tasks: the text of tasks.json; None: it does not exist.
-        launch: that of launch.json.
+    `tasks` and `launch`: their texts; None: the file does not exist.
 
     Raises:
         BrokenFileError: one cannot be read; then none should be written.
@@ -239,10 +234,8 @@ def _readable(text: str, key: str) -> list[Json]:
 def _started_from(text: str, skeleton: str, *keys: str) -> str:
     """Return `text`; where it has no value yet, the skeleton behind its comments.
 
-    Args:
-        text: of the file.
-        skeleton: the template's text; its comments and version stay.
-        keys: of its lists, whose entries are removed.
+    `skeleton`: the template's text; its comments and version stay. `keys`: of its lists, whose
+    entries are removed.
 
     Raises:
         JsoncError: the text cannot be read.
@@ -464,11 +457,8 @@ def programs_of(text: str) -> Iterator[tuple[str, Json]]:
 def task_path(task: Mapping[str, object], system: str, root: str, path: str) -> str:
     """Return the PATH of a task, with the variables of VS Code replaced.
 
-    Args:
-        task: from tasks.json.
-        system: the key of the part for one system: linux, osx or windows.
-        root: of the project, the workspace folder.
-        path: that of VS Code itself.
+    `system`: the key of the part for one system: linux, osx or windows. `root`: the workspace
+    folder. `path`: that of VS Code itself.
     """
     for part in (task.get(system), task):
         own = inside(part, "options", "env", "PATH")

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 from devports.core.jsonc import JsoncError, find, inside, parse, plain
 from devports.core.model import DEBUGGER_PORT
-from devports.core.service import fill, names_in
+from devports.core.service import Config, Service, fill, names_in
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -29,8 +29,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any, TypeAlias
-
-    from devports.core.service import Config, Service
 
     Json: TypeAlias = dict[str, Any]
     Placeholders: TypeAlias = Mapping[str, object]

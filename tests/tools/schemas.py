@@ -6,6 +6,7 @@ Run it from anywhere after a change of what they are made from, `devports/ui/jso
 
 from __future__ import annotations
 
+import ast
 import json
 import pathlib
 import re
@@ -58,6 +59,14 @@ PLAIN: dict[object, Schema] = {
 }
 CLOSED: Schema = {"additionalProperties": False}
 
+LITERALS = re.compile(r"^    (\w+)(?:: TypeAlias)? = Literal\[(.*?)\]$", re.MULTILINE | re.DOTALL)
+WORDS = {
+    name: typing.Literal[tuple(ast.literal_eval(f"[{words}]"))]
+    for path in ROOT.glob("devports/core/*.py")
+    for name, words in LITERALS.findall(path.read_text("utf-8"))
+    if not hasattr(json_types, name)
+}
+"""The words of the core that shapes name; it declares them for type checkers alone."""
 SHAPES = {
     shape: re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower()
     for name, shape in vars(json_types).items()
@@ -136,7 +145,7 @@ def _doc(shape: Any) -> Schema:
 
 
 def _fields(shape: Any) -> dict[str, Schema]:
-    hints = typing.get_type_hints(shape, include_extras=True)
+    hints = typing.get_type_hints(shape, localns=WORDS, include_extras=True)
     return {name: schema_of(hint) for name, hint in hints.items()}
 
 
