@@ -132,12 +132,13 @@ def stop_unready(context: Context, starts: Iterable[Start]) -> None:
     machine, records = context.machine, context.records()
     stopped = []
     for start in starts:
-        run = start.own_run()
-        if start.state is None and run is not None:
-            stop_run(machine, records, run)
-            stopped.append(run)
-        elif start.state is None and start.detached is not None:
-            start.detached.process.terminate()  # it has not claimed its service yet
+        if start.state is None and start.detached is not None:
+            context.screen.progress(f"devports: stopping `{start.service.name}`")
+            if (run := start.own_run()) is not None:
+                stop_run(machine, records, run)
+                stopped.append(run)
+            else:
+                start.detached.process.terminate()  # it has not claimed its service yet
         start.state = start.state or "stopped"
     for run in stopped:
         wait_for_exit(machine, run, run.patience)

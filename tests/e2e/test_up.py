@@ -204,6 +204,7 @@ def test_ctrl_c_stops_what_is_not_ready(
     logged(devports, "slow", "is waiting")
     terminal.ctrl_c()
     assert terminal.exit_code() == 130
+    assert "devports: stopping `slow`\nservice " in terminal.screen()
     assert tables.bindable(port)
 
 
