@@ -14,7 +14,7 @@ from devports import exitcodes
 from devports.commands.context import service_of, target_of
 from devports.commands.free import consent, free_error, remedies_for, tools_for
 from devports.commands.logs import last_lines
-from devports.commands.run import LINGER_TIMEOUT, on_conflict_of
+from devports.commands.run import LINGER_TIMEOUT, on_conflict_of, variables_of
 from devports.core.hint import hint, own_command
 from devports.core.service import with_dependencies
 from devports.core.stop_plan import ConfirmPolicy, Declined
@@ -22,11 +22,13 @@ from devports.core.value import Frozen
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest, StopTimeouts, free
 from devports.run import refuse_on_windows
+from devports.run.launch import command_of
 from devports.run.readiness import is_served
 from devports.run.takeover import CLEANUP_TIME, stop_run, wait_for_exit
 from devports.system import clock
 from devports.system.files import NOFOLLOW, open_regular
 from devports.system.inspect import endpoints_of, inspect_ports
+from devports.system.programs import refuse_unstartable
 from devports.ui.escape import printable
 from devports.ui.text import columns, elapsed, url_of
 
@@ -256,8 +258,8 @@ class Start:
             ) from error
 
     def _free_port(self) -> None:
-        if self._policy.moves:
-            return  # the run itself takes another port
+        if self._policy.moves or not self._is_startable():
+            return  # the run itself takes another port, or reports why it cannot start
         target = target_of(self.service.name, self.service)
         limits = StopTimeouts(stop=self.service.stop_timeout, settle=0, linger=LINGER_TIMEOUT)
         ends, attempts = self._context.endpoints(target), self.service.attempts
@@ -270,6 +272,17 @@ class Start:
             return
         self._remedies = remedies_for(self._context, target, freed)
         self._fail(free_error(target, freed, self._context.screen))
+
+    def _is_startable(self) -> bool:
+        """Return whether the command can be started: for another one, nothing is stopped."""
+        service, config = self.service, self._config
+        try:
+            from_file = variables_of(service, config)
+            argv, env, cwd = command_of(service, config, (), os.environ, from_file)
+            refuse_unstartable(argv, cwd, env)
+        except DevportsError:
+            return False
+        return True
 
     def _report_older(self, run: RunRecord) -> None:
         """Report that a run has not read the configuration as it is now."""
@@ -374,6 +387,7 @@ class Start:
         run = self._run()
         if self._detached is None:
             return None
+        self._context.screen.progress(f"devports: stopping `{self.service.name}`")
         if run is not None and run.key.pid == self._detached.process.pid:
             stop_run(self._machine, self._records, run)
             return run

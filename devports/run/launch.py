@@ -98,13 +98,8 @@ def prepare(
         DevportsError: the command cannot be started, or `handoff = "fd"` is not possible for it; or
             what `claim` raises.
     """
-    values = values_for(service, config, fd=mark(0))
-    own = {key: fill(text, values) for key, text in service.env}
+    argv, env, cwd = command_of(service, config, arguments, environ, from_file)
     further = (service.spec.replace(port=port) for _, port in service.ports)
-    argv = (*argv_of(service, values), *arguments)
-    port = {"PORT": str(service.port)}
-    env = {**environ, **port, **from_file, **(port if service.base else {}), **own}
-    cwd = fill(service.cwd, values)
     endpoints = endpoints_of(machine, service.spec)
     lead = launching_of(argv).lead
     found = plan_handoff(
@@ -122,6 +117,21 @@ def prepare(
         retry=Retry(service.attempts, ways=found.ways),
         handed=found.handed,
     )
+
+
+def command_of(
+    service: Service,
+    config: Config,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    from_file: Mapping[str, str],
+) -> tuple[tuple[str, ...], dict[str, str], str]:
+    """Return command line, environment and folder of a start; for the arguments see `prepare`."""
+    values = values_for(service, config, fd=mark(0))
+    own = {key: fill(text, values) for key, text in service.env}
+    port = {"PORT": str(service.port)}
+    env = {**environ, **port, **from_file, **(port if service.base else {}), **own}
+    return (*argv_of(service, values), *arguments), env, fill(service.cwd, values)
 
 
 def refuse_impossible(service: Service) -> None:

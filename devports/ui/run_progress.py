@@ -72,7 +72,7 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.StoppingServer(signal=signal):
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
-            return f"`{service}` did not stop within {seconds:g} s; sending SIGKILL"
+            return f"`{service}` did not stop within {elapsed(seconds)}; sending SIGKILL"
         case recovery.DetachedProcess(process=process, ended=True):
             moved = f"`{service}` moved into the background as {process_label(process)}"
             return f"{moved}; stopping it ({MUST_STAY})"

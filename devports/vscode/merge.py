@@ -194,7 +194,8 @@ def plan(parts: Sequence[Part], template: Template, tasks: str | None, launch: s
     space = _workspace(parts, tasks or "", launch or "")
     wanted = generate_tasks(space, template)
     renamed = _renamed_services(space, wanted)
-    first = _planned_tasks(tasks, template, wanted, _task_kind(template, space, renamed), space)
+    kind = _task_kind(template, space, renamed, wanted)
+    first = _planned_tasks(tasks, template, wanted, kind, space)
     wish = generate_launch(space, template)
     goal = _goal(wish, first, space, renamed, template)
     second, notes = _planned_launch(launch, template, wish, goal)
@@ -387,13 +388,17 @@ def _build_taken(name: str, other: str) -> Note:
     )
 
 
-def _task_kind(template: Template, space: Workspace, renamed: Renamed) -> EntryKind:
+def _task_kind(
+    template: Template, space: Workspace, renamed: Renamed, wanted: Sequence[GeneratedEntry]
+) -> EntryKind:
     folders = frozenset(part.folder for part in space.parts)
+    named = {named_role(task.name): task.role for task in wanted}  # of a command that was replaced
 
     def role(entry: Json) -> Role | None:
         if not is_generated(entry):
             return None
-        return _current_role(role_of(entry).within(folders), renamed)
+        found = role_of(entry).within(folders)
+        return named.get(found) or _current_role(found, renamed)
 
     def taken(name: str) -> Note:
         return label_taken(TASKS, "task", name, "set `task` in `[services.NAME.vscode]`")

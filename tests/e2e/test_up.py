@@ -127,11 +127,13 @@ def test_a_server_that_exits_fails_what_needs_it_and_the_next_up_goes_on_from_th
     assert after["docs"]["pid"] == docs
 
 
-def test_a_command_that_does_not_exist_leaves_no_log(
-    devports: Command, project: Project, port: int
+def test_for_a_command_that_does_not_exist_nothing_is_stopped_and_no_log_left(
+    devports: Command, project: Project, zoo: Zoo, port: int
 ) -> None:
     project.service("web", port, ["a-command-nobody-has"])
-    done = devports("up", "--json")
+    holder = zoo("listener", port)
+    done = devports("up", "--yes", "--json")
+    assert tables.listening_pids(port) == {holder.cast[0].pid}
     assert done.code == exitcodes.NOT_FOUND
     (error,) = done.json()["errors"]
     assert "command not found" in str(error)
@@ -204,6 +206,7 @@ def test_ctrl_c_stops_what_is_not_ready(
     logged(devports, "slow", "is waiting")
     terminal.ctrl_c()
     assert terminal.exit_code() == 130
+    assert "devports: stopping `slow`\nservice " in terminal.screen()
     assert tables.bindable(port)
 
 

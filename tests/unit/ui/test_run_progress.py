@@ -89,7 +89,7 @@ FAMILY.says(
         "released for a bind that failed": Released("web", HERE, why="hook"),
         "released for silence": Released("web", HERE, why="silence", seconds=30.01),
         "stopping": StoppingServer("web", "SIGINT"),
-        "killed": KillingServer("web", 2.5),
+        "killed": KillingServer("web", 2.49551),
         "on another port": ListeningElsewhere("web", HERE, ELSEWHERE),
         "on another port, of which its command says nothing": ListeningElsewhere(
             "web", HERE, ELSEWHERE, "`vite --port {port}`"

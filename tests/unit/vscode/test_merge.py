@@ -106,6 +106,16 @@ def test_what_is_ours_is_set_key_by_key() -> None:
     assert again == mine.replace('"focus": false', '"focus": true')
 
 
+def test_a_task_of_ours_keeps_what_was_added_where_its_command_was_replaced() -> None:
+    tasks, _ = texts(made(ONE))
+    mine = tasks.replace(
+        '"command": "devports run backend",',
+        '"command": "make backend", // needs the env\n            "hide": false,',
+    )
+    again, _ = texts(made(ONE, mine))
+    assert again == mine.replace("make backend", "devports run backend")
+
+
 def test_a_service_that_went_takes_its_tasks_along() -> None:
     tasks, launch = texts(made(BOTH))
     less, without = texts(made(config(API), tasks, launch))
