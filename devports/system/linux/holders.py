@@ -17,7 +17,7 @@ from devports.core.model import HiddenSocket, Holder, HolderSearch, Socket, Visi
 from devports.errors import raise_limit
 from devports.system.linux import processes, procfs
 from devports.system.linux.inet_diag import LISTEN_ONLY, Malformed
-from devports.system.linux.processes import listdir, read_file
+from devports.system.linux.processes import listdir, read_file, uid_of
 from devports.system.linux.sockets import dump
 
 TYPE_CHECKING = False
@@ -98,7 +98,7 @@ def _candidates(search: Search, sockets: Sequence[Socket], groups: Groups) -> It
 def _of_opener(sockets: Iterable[Socket]) -> list[int]:
     """Return the processes of the users who opened the sockets."""
     uids = {socket.uid for socket in sockets}
-    return [pid for pid in processes.pids() if _uid(pid) in uids]
+    return [pid for pid in processes.pids() if uid_of(pid) in uids]
 
 
 def _find(search: Search, pids: Sequence[int], likely: Callable[[], Collection[int]]) -> None:
@@ -148,7 +148,7 @@ def _without_opener(sockets: Iterable[Socket], search: Search) -> list[Socket]:
     return [
         socket
         for socket in sockets
-        if (uids := {_uid(pid) for pid, inodes in search.found.items() if socket.inode in inodes})
+        if (uids := {uid_of(pid) for pid, inodes in search.found.items() if socket.inode in inodes})
         and socket.uid not in (None, *uids)
     ]
 
@@ -231,7 +231,7 @@ class Search:
 
     def _read(self, pid: int) -> None:
         opened, held = self._in_folder(f"/proc/{pid}/fd")
-        if not opened and (held is not None or _uid(pid) == os.geteuid()) and _is_zombie(pid):
+        if not opened and (held is not None or uid_of(pid) == os.geteuid()) and _is_zombie(pid):
             held = self._in_threads(pid)
         if held is None:
             self.unreadable.append(pid)
@@ -319,7 +319,7 @@ def listening(pids: Collection[int]) -> tuple[Socket, ...]:
 
     Nothing where netlink is refused.
     """
-    inodes = {inode for pid in pids for _, inode in processes.socket_descriptors(pid)}
+    inodes = {inode for pid in pids for _, inode in processes.sockets(pid)}
     try:
         found = dump((), LISTEN_ONLY)
     except (OSError, Malformed):
@@ -364,13 +364,6 @@ def _is_in_accept(pid: int, numbers: set[int]) -> bool | None:
     if perhaps is None or None in calls:
         return None
     return None if any(call[0] in perhaps for call in calls if call) else False
-
-
-def _uid(pid: int) -> int | None:
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return None
 
 
 def _is_zombie(pid: int) -> bool:
@@ -537,7 +530,5 @@ def carriers(unreadable: Collection[int]) -> list[int]:
 
 
 def _carries(pid: int) -> bool:
-    infos = (
-        read_file(f"/proc/{pid}/fdinfo/{name}") for name, _ in processes.socket_descriptors(pid)
-    )
+    infos = (read_file(f"/proc/{pid}/fdinfo/{name}") for name, _ in processes.sockets(pid))
     return any(map(procfs.waiting_descriptors, infos))

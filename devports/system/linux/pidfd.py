@@ -16,10 +16,13 @@ from devports.system.signals import no_such_process, pin_verified, readable, sen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from typing import TypeVar
 
     from devports.core.model import ProcessKey, Table
     from devports.system import ProcessHandle, Sent
+
+    Answer = TypeVar("Answer")
 
 SYS_PIDFD_SEND_SIGNAL, SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 424, 434, 438  # the same on every CPU
 
@@ -112,48 +115,12 @@ def unlisted_sockets(port: int, known: Table) -> tuple[Socket, ...]:
     listed = {socket.inode for socket in known.sockets}
     found: dict[int, Socket] = {}
     for pid in processes.pids():
-        if pid == os.getpid():
-            continue
-        for name, inode in processes.socket_descriptors(pid):
-            if inode not in listed and inode not in found and _is_tcp(f"/proc/{pid}/fd/{name}"):
-                socket = _bound_socket(pid, int(name), inode)
-                if socket is not None and socket.local.port == port:
-                    found[inode] = socket
+        for name, inode in processes.sockets(pid) if pid != os.getpid() else ():
+            if inode not in listed and inode not in found and _is_tcp(pid, name):
+                bound = _ask(pid, name, _bound)
+                if bound is not None and bound.local.port == port:
+                    found[inode] = bound.replace(inode=inode, uid=processes.uid_of(pid))
     return tuple(found.values())
-
-
-def _is_tcp(path: str) -> bool:
-    try:
-        return os.getxattr(path, "system.sockprotoname").startswith(TCP_NAMES)
-    except OSError:
-        return False
-
-
-def _bound_socket(pid: int, number: int, inode: int) -> Socket | None:
-    """Return the socket of a descriptor if it is bound and neither listens nor is connected."""
-    copy = _copy(pid, number)
-    if copy is None:
-        return None
-    try:
-        return _bound(copy, inode, os.stat(f"/proc/{pid}").st_uid)
-    except OSError:
-        return None
-    finally:
-        copy.close()
-
-
-def _copy(pid: int, number: int) -> net.socket | None:
-    """Return a copy of another process's socket; None where that is not permitted."""
-    try:
-        descriptor = open_pid(pid)
-    except OSError:
-        return None
-    try:
-        return net.socket(fileno=take_fd(descriptor, number))
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def unfit(pids: Collection[int]) -> bool:
@@ -163,32 +130,48 @@ def unfit(pids: Collection[int]) -> bool:
     bind, or its bind has failed. A client's socket looks the same until it connects.
     """
     return any(
-        _is_tcp(f"/proc/{pid}/fd/{name}") and _is_unfit(pid, int(name))
+        _is_tcp(pid, name) and _ask(pid, name, _is_unfit)
         for pid in pids
-        for name, _ in processes.socket_descriptors(pid)
+        for name, _ in processes.sockets(pid)
     )
 
 
-def _is_unfit(pid: int, number: int) -> bool:
-    copy = _copy(pid, number)
-    if copy is None:
-        return False
+def _is_tcp(pid: int, name: str) -> bool:
     try:
-        options = (net.SO_REUSEADDR, net.SO_REUSEPORT)
-        shared = any(copy.getsockopt(net.SOL_SOCKET, option) for option in options)
-        return not shared and not copy.getsockname()[1]
+        protocol = os.getxattr(f"/proc/{pid}/fd/{name}", "system.sockprotoname")
     except OSError:
         return False
-    finally:
-        copy.close()
+    return protocol.startswith(TCP_NAMES)
 
 
-def _bound(sock: net.socket, inode: int, uid: int) -> Socket | None:
-    listening = sock.getsockopt(net.SOL_SOCKET, SO_ACCEPTCONN)
+def _ask(pid: int, name: str, question: Callable[[net.socket], Answer]) -> Answer | None:
+    """Return the answer of a copy of another process's socket; None where that is not permitted."""
+    try:
+        descriptor = open_pid(pid)
+        try:
+            copy = net.socket(fileno=take_fd(descriptor, int(name)))
+        finally:
+            os.close(descriptor)
+        try:
+            return question(copy)
+        finally:
+            copy.close()
+    except OSError:
+        return None
+
+
+def _is_unfit(sock: net.socket) -> bool:
+    options = (net.SO_REUSEADDR, net.SO_REUSEPORT)
+    shared = any(sock.getsockopt(net.SOL_SOCKET, option) for option in options)
+    return not shared and not sock.getsockname()[1]
+
+
+def _bound(sock: net.socket) -> Socket | None:
+    """Return the address of a socket that is bound and neither listens nor is connected."""
     name = sock.getsockname()
-    if listening or not name[1]:
+    if sock.getsockopt(net.SOL_SOCKET, SO_ACCEPTCONN) or not name[1]:
         return None
     v6only = None
     if sock.family == net.AF_INET6:
         v6only = bool(sock.getsockopt(net.IPPROTO_IPV6, net.IPV6_V6ONLY))
-    return Socket(Endpoint(name[0], name[1]), None, "BOUND", inode, uid, v6only)
+    return Socket(Endpoint(name[0], name[1]), None, "BOUND", v6only=v6only)

@@ -51,7 +51,7 @@ def link(path: str, folder: int | None = None) -> str:
         return ""
 
 
-def socket_descriptors(pid: int) -> Iterator[tuple[str, int]]:
+def sockets(pid: int) -> Iterator[tuple[str, int]]:
     """Yield descriptor (the name of its link) and inode of every socket of a process."""
     for name, target in descriptors(pid):
         if target.startswith("socket:["):
@@ -73,6 +73,14 @@ def newest_first(pids: Iterable[int]) -> list[int]:
     """Return pids sorted by age, also after the pid counter has wrapped."""
     me = os.getpid()
     return sorted(pids, key=lambda pid: (pid > me, -pid))
+
+
+def uid_of(pid: int) -> int | None:
+    """Return the user of a process, None if it does not exist."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
 
 
 def stat_of(pid: int) -> procfs.Stat | None:

@@ -92,6 +92,13 @@ def test_files_below_are_found_near_ones_first_but_not_in_another_repository(pro
         write(project / folder / "devports.toml")
     (project / "vendored" / ".git").mkdir()
     assert find_below(str(project)) == ("web/devports.toml", "src/deep/devports.toml")
+    deep = [f"{'a/' * depth}devports.toml" for depth in (4, 5)]
+    (project / "a/a/a/a/a").mkdir(parents=True)
+    for name in deep:
+        write(project / name)
+    names = ["web/devports.toml", "web/other.toml", *deep]
+    assert find_below(str(project), names) == ("web/devports.toml", deep[0])
+    assert deep[1] not in find_below(str(project))
 
 
 def test_the_line_of_a_service_is_found_in_either_file(project: Path):
