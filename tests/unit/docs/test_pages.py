@@ -43,6 +43,13 @@ def test_links_of(name: str):
     assert not list(broken_links(name))
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_no_table_repeats_a_row(name: str):
+    blocks = (pages.ROOT / name).read_text(encoding="utf-8").split("\n\n")
+    tables = [block.splitlines() for block in blocks if block.startswith("|")]
+    assert [row for rows in tables for row in rows if rows.count(row) > 1] == []
+
+
 def broken_links(name: str) -> Iterator[str]:
     """Yield the links of a page that lead nowhere; the network is not asked."""
     for line, link in PAGES[name].links:
