@@ -73,12 +73,8 @@ def run_event_text(event: recovery.RunEvent) -> str:
             return f"stopping `{service}` with {signal}"
         case recovery.KillingServer(seconds=seconds):
             return f"`{service}` did not stop within {elapsed(seconds)}; sending SIGKILL"
-        case recovery.DetachedProcess(process=process, ended=True):
-            moved = f"`{service}` moved into the background as {process_label(process)}"
-            return f"{moved}; stopping it ({MUST_STAY})"
-        case recovery.DetachedProcess(process=process):
-            lives = "runs in its own session and is still running"
-            return f"{process_label(process)}, which `{service}` started, {lives}"
+        case recovery.DetachedProcess():
+            return _detached(event)
         case recovery.PortChanged(declared=declared, used=used):
             return f"warning: `{service}` uses port {used}; port {declared} is in use"
         case recovery.WaitingForPreviousRun(pid=pid):
@@ -196,6 +192,14 @@ def _released(it: recovery.Released) -> str:
             return f"has not bound its port for {it.seconds:.0f} s"
         case _:
             unreachable(it.why)
+
+
+def _detached(it: recovery.DetachedProcess) -> str:
+    who = process_label(it.process)
+    if it.ended:
+        return f"`{it.service}` moved into the background as {who}; stopping it ({MUST_STAY})"
+    lives = "runs in its own session and is still running"
+    return f"{who}, which `{it.service}` started, {lives}"
 
 
 def _bound(it: recovery.BoundNotListening) -> str:
