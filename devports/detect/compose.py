@@ -197,7 +197,7 @@ def _containers(
                 yield SkippedService(file.line(entry[0].number), why)
             elif port.port:
                 used = (m[1] or m[3] for row in entry for m in _VARIABLE.finditer(row.text))
-                more = (variables[each][1] for each in used if each in variables)
+                more = dict.fromkeys(variables[each][1] for each in used if each in variables)
                 published.append((port, (file.line(port.number), *more)))
         contexts = _contexts(file.folder, *keys["build"]) if "build" in keys else ()
         image = _image(_bare(_rest(keys["image"][0]))) if "image" in keys else ""

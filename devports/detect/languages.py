@@ -266,7 +266,7 @@ def go_services(tree: Tree) -> Iterator[DetectedService]:
         for folder in mains:
             own = [file for file in files if file.folder == folder]
             whole = folder in starting if starting else _is_named(folder, module)
-            rest = [file for file in files if file.folder != folder] if whole else []
+            rest = [file for file in files if file.folder not in mains] if whole else []
             serving = (file for file in (*own, *rest) if _GO_LIBRARY.search(file.text))
             for file in serving:
                 if match := _GO_SERVES.search(file.text):

@@ -65,7 +65,8 @@ _NAMED = "|".join(VARIABLES)
 _VARIABLE = re.compile(
     rf"""(?:\b\w*(?i:env)\w*(?:\.(?P<dot>{_NAMED})\b|\[['"](?P<index>{_NAMED})['"]\])"""
     rf"""|\bget(?:OrThrow)?(?:<\w+>)?\(\s*['"](?P<got>{_NAMED})['"])"""
-    r"""(?:(?:\s*,\s*10\b)?\s*\)?\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>(?!10\b)\d{2,5}))?"""
+    r"""(?:(?:\s*,\s*10\b)?\s*\)?(?:\s*(?:\|\||\?\?)\s*[a-zA-Z_][\w.]*){0,3}"""
+    r"""\s*(?:\|\||\?\?|,)\s*['"]?(?P<port>(?!10\b)\d{2,5}))?"""
 )
 _LISTENED = re.compile(r"""\.listen\(\s*(?:\{\s*port\s*:\s*)?['"]?(\d{2,5})\b""")
 _CONSTANT = re.compile(r"""\b(?:port|PORT)\s*[:=]\s*['"]?(\d{4,5})\b""")

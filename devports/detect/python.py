@@ -381,7 +381,8 @@ def _programs(tree: Tree, library: Library) -> list[File]:
     """Return the programs of a library; one that only a call shows may import it in a function."""
     indent = r"[ \t]*" if library.call else ""
     imports = re.compile(rf"^{indent}(?:import|from)\s+{library.name}\b", re.MULTILINE)
-    files = [file for file in filter(_is_program, tree.files) if imports.search(file.text)]
+    named = (file for file in tree.files if library.name in file.text and _is_program(file))
+    files = [file for file in named if imports.search(file.text)]
     return [file for file in files if re.search(library.call, file.text) and _starts(file, files)]
 
 

@@ -137,6 +137,10 @@ def test_several_programs_that_are_not_named_are_left_out() -> None:
 PROGRAMS = [
     pytest.param("s.js", "p = process.env.PORT || 3001", (3001, True), id="a variable, a default"),
     pytest.param("s.js", "p = process.env['PORT']", (3000, True), id="a variable alone"),
+    pytest.param(
+        *("s.js", "p = process.env.PORT || process.env.X_PORT || 3001", (3001, True)),
+        id="another variable before the default",
+    ),
     pytest.param("s.js", "p = env.PORT ?? '3001'", (3001, True), id="of a framework"),
     pytest.param("s.js", "app.listen(3001)", (3001, False), id="a number"),
     pytest.param("s.js", "const port = 3001\nlisten(port)", (3001, False), id="a constant"),
