@@ -384,10 +384,10 @@ class Start:
     def stop(self) -> RunRecord | None:
         """Stop its run, if this command has started it; return the run."""
         self.state = "stopped"
-        run = self._run()
         if self._detached is None:
             return None
         self._context.screen.progress(f"devports: stopping `{self.service.name}`")
+        run = self._run()
         if run is not None and run.key.pid == self._detached.process.pid:
             stop_run(self._machine, self._records, run)
             return run

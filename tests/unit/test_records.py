@@ -671,6 +671,7 @@ def test_who_depends_on_an_ended_run_need_not_wait(end: RunEnd, begun: float, fa
     assert end.fails_dependents(begun) == fails
 
 
+@NEEDS_FIFO
 def test_logs_of_removed_folders_are_removed(records: RunRecords, tmp_path: Path):
     kept, gone = tmp_path / "kept", tmp_path / "gone"
     kept.mkdir()
@@ -685,9 +686,10 @@ def test_logs_of_removed_folders_are_removed(records: RunRecords, tmp_path: Path
     strange = os.path.join(logs, "web-0.log")
     with open(strange, "wb") as file:
         file.write(b"of ` in /nowhere\n")
+    os.mkfifo(os.path.join(logs, "a-fifo"))
     records.prune_logs()
     log = os.path.basename(records.log_path("web", str(kept)))
-    assert sorted(os.listdir(logs)) == sorted([log, f"{log}.1", "web-0.log"])
+    assert sorted(os.listdir(logs)) == sorted(["a-fifo", log, f"{log}.1", "web-0.log"])
 
 
 def test_the_log_of_stops_is_private_bounded_and_one_line_each(
