@@ -396,14 +396,14 @@ def merge_rows(
     """
     found: dict[tuple[int, object], Row] = {}
     for row in own:
-        found.setdefault((row.pid, _ends(row.socket)), row)
+        found.setdefault(_key(row), row)
     shown = {ends for _, ends in found}
     for row in listed:
-        ends = _ends(row.socket)
-        if (row.pid, ends) in found or (ends in shown and (row.pid <= 0 or row.pid in read)):
+        key = _, ends = _key(row)
+        if key in found or (ends in shown and (row.pid <= 0 or row.pid in read)):
             continue
         certain = row.pid > 0 and row.pid not in read and names_match(row.name, name_of(row.pid))
-        found[row.pid, ends] = row.replace(proven=certain)
+        found[key] = row.replace(proven=certain)
     return tuple(found.values())
 
 

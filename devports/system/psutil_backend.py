@@ -70,7 +70,7 @@ def real_user(process: Any) -> tuple[int, str]:  # POSIX only: psutil has no `ui
 def uids_of(process: Any) -> set[int]:
     """Return the real and the effective uid of a process, none if it does not exist."""
     none: set[int] = set()
-    return _tried(lambda: set(process.uids()[:2]), none)
+    return tried(lambda: set(process.uids()[:2]), none)
 
 
 def user_by_name(process: psutil.Process) -> tuple[int, str]:
@@ -96,14 +96,14 @@ def _read(pid: int, read: Callable[[psutil.Process], T], otherwise: T) -> T:
     """Return what `read` reads of a process; `otherwise` if missing or not readable."""
     import psutil
 
-    return _tried(lambda: read(psutil.Process(pid)), otherwise) if pid > 0 else otherwise
+    return tried(lambda: read(psutil.Process(pid)), otherwise) if pid > 0 else otherwise
 
 
-def _tried(read: Callable[[], T], otherwise: T) -> T:
+def tried(read: Callable[[], T], otherwise: T) -> T:
     """Return what `read` returns; `otherwise` where psutil cannot read it.
 
-    On macOS psutil raises RuntimeError where a process exits or its descriptors change while it is
-    read (github.com/giampaolo/psutil/issues/2116).
+    psutil raises RuntimeError on macOS where a process exits or its descriptors change while it is
+    read (github.com/giampaolo/psutil/issues/2116), on Windows where GetExtendedTcpTable fails.
     """
     import psutil
 

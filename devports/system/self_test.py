@@ -416,7 +416,7 @@ def dumped(result: SelfTest) -> str:
 def failing(path: str, about: About) -> tuple[str, ...]:
     """Return the sources that have failed in a stored result, for one kind of fact.
 
-    None if the result is unreadable, or of other versions than those of now.
+    An unreadable result counts as none, and so does one of other versions than those of now.
     """
     try:
         with open(path, "rb") as file:

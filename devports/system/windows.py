@@ -231,10 +231,8 @@ def socket_rows(*, table: bool = True, netstat: bool = True) -> list[Row]:
     """
     import psutil  # not for a parser or a help text
 
-    try:
-        found = psutil.net_connections(kind="tcp") if table else None
-    except (psutil.Error, RuntimeError, OSError):  # RuntimeError: GetExtendedTcpTable failed
-        found = None
+    look = psutil_backend.tried
+    found = look(lambda: psutil.net_connections(kind="tcp"), None) if table else None
     if found is not None:
         return psutil_backend.rows_of((entry.pid or NO_PROCESS, entry) for entry in found)
     raw = ask((system32("netstat.exe"), "-ano")) if netstat else None

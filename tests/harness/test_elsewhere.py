@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import elsewhere
 from tests.harness.capabilities import NEEDS_FORK
+from tests.harness.waiting import PATIENCE
 
 pytestmark = NEEDS_FORK  # there is something to take away
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
         env=env | {"NO_COLOR": "1"},
         cwd=ROOT,
         check=False,
-        timeout=120,
+        timeout=120 * PATIENCE,
     )
 
 
