@@ -22,7 +22,7 @@ from devports.core.model import PortSpec, ProcessKey
 from devports.core.text import LAST_PORT, json_text, json_value, quote
 from devports.core.value import Frozen
 from devports.core.verdict import Held, is_bindable
-from devports.errors import LIMITS
+from devports.errors import raise_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -429,8 +429,7 @@ class RunRecords:
                 ended=_end(data.get("ended")),
             )
         except OSError as error:
-            if error.errno in LIMITS:
-                raise
+            raise_limit(error)
             return None
         except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return None

@@ -75,10 +75,9 @@ class Watchdog:
             return False
         poll = select.poll()
         poll.register(self._pipe, 0)  # POLLERR or POLLHUP
-        if not poll.poll(0):
-            return False
-        self._close()
-        return True
+        if exited := bool(poll.poll(0)):
+            self._close()
+        return exited
 
     def __enter__(self) -> Self:
         return self
@@ -124,20 +123,25 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
     adopted: the watchdog is one.
 
     Raises:
-        DevportsError: the system has no process or no descriptor for it.
+        DevportsError: the system has no process or no descriptor for it, nor for the server.
     """
     try:
-        read_end, write_end = os.pipe()
-        child = os.fork()
+        return Watchdog(_forked(config))
     except OSError as error:
-        raise _start_error(error) from error
-    if child:
+        what, code = "cannot start the watchdog process", exitcodes.NOT_EXECUTABLE
+        raise refusal(error, what, code="not-started", exit_code=code) from error
+
+
+def _forked(config: WatchdogConfig) -> int:
+    """Fork a watchdog; return the end of the pipe whose other end it reads."""
+    read_end, write_end = os.pipe()
+    if child := os.fork():
         os.close(read_end)
         _, status = os.waitpid(child, 0)
         if status:
             number = os.WEXITSTATUS(status) or EAGAIN
-            raise _start_error(OSError(number, os.strerror(number)))
-        return Watchdog(write_end)
+            raise OSError(number, os.strerror(number))
+        return write_end
     number = 0
     try:
         os.close(write_end)
@@ -148,16 +152,6 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
         number = error.errno or EAGAIN
     finally:
         os._exit(number)
-
-
-def _start_error(error: OSError) -> DevportsError:
-    """Return the error: the server would get no process either."""
-    return refusal(
-        error,
-        "cannot start the watchdog process",
-        code="not-started",
-        exit_code=exitcodes.NOT_EXECUTABLE,
-    )
 
 
 def _watch(config: WatchdogConfig, pipe: int) -> None:

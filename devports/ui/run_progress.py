@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 PREFIX = "devports: "
+UNREGISTERED = "a second run will not find it"
+UNWATCHED = "if devports is killed (SIGKILL), the server keeps running"
 MUST_STAY = "its command must keep running in the foreground"
 
 
@@ -80,11 +82,9 @@ def run_event_text(event: recovery.RunEvent) -> str:
         case recovery.WaitingForPreviousRun(pid=pid):
             return f"waiting for the previous run of `{service}` (pid {pid}) to exit"
         case recovery.RecordFailed(why=why):
-            lost = f"cannot register this run of `{service}` ({printable(why)})"
-            return f"{lost}; a second run will not find it"
+            return f"cannot register this run of `{service}` ({printable(why)}); {UNREGISTERED}"
         case recovery.WatchdogExited():
-            keeps = f"if devports is killed (SIGKILL), `{service}` keeps running"
-            return f"the watchdog process of `{service}` has exited; {keeps}"
+            return f"the watchdog process of `{service}` has exited; {UNWATCHED}"
         case recovery.Stalled():
             return _stalled(event)
         case recovery.Queued(endpoint=endpoint, connections=number, seconds=seconds):
