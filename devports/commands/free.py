@@ -229,9 +229,12 @@ def free_error(asked: Target, freed: FreeResult, screen: Console) -> DevportsErr
     for outcome in freed.outcomes:
         if isinstance(outcome, Declined):
             port = port_name(finding.endpoint, asked.subject)
+            gone = is_bindable(finding.verdict)
             return DevportsError(
                 code_of(finding),
-                f"{result_text(outcome)}: {port} is still in use",
+                f"nothing was stopped: {port} has become free since the question"
+                if gone
+                else f"{result_text(outcome)}: {port} is still in use",
                 service=asked.name,
                 exit_code=freed.exit_code,
             )

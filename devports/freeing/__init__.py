@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from devports import exitcodes
 from devports.core.checkout import no_checkout
-from devports.core.stop_plan import ConfirmPolicy, FreeResult, WaitingForPort
+from devports.core.stop_plan import ConfirmPolicy, Declined, FreeResult, WaitingForPort
 from devports.core.value import Frozen
 from devports.core.verdict import (
     Held,
@@ -129,6 +129,9 @@ def _free(tools: FreeServices, job: FreeRequest) -> FreeResult:
             continue  # the holder exited during the inspection
         around = port_clients(tools.machine, job.endpoints, plan)
         if refused := confirm(tools, job, plan, findings, around):
+            if any(isinstance(one, Declined) for one in refused):  # a question takes time
+                now = findings_now(tools.machine, job)
+                findings = now if all_bindable(now) else findings
             return FreeResult(False, code_of(refused), refused, findings, around.spared)
         if (ended := stop_targets(tools, plan, job)) is not None:
             return finished(tools, ended.replace(spared=around.spared), job)

@@ -273,7 +273,7 @@ def start_error(
     `in_way`: whether the reservation may have blocked the server. `advice`: what to write in the
     command, if it never names the port.
     """
-    name, facts = service.name, list(_seen_lines(seen))
+    name, facts = service.name, list(_seen_lines(seen, status))
     if status is not None:
         what = f"returned status {status}" if status else "got no response"
         facts.append(f"GET {service.ready.http} {what}")
@@ -334,11 +334,12 @@ def _until_ready(
     return (longer, once) if in_way else (longer,)
 
 
-def _seen_lines(seen: recovery.PortOwnership | None) -> Iterator[str]:
+def _seen_lines(seen: recovery.PortOwnership | None, status: int | None) -> Iterator[str]:
     if seen is None:
         return
     if seen.owner is not None:
-        does = "has the socket but accepts no connection" if seen.queueing else "listens"
+        mute = seen.queueing and not status  # an inherited socket listens without its server
+        does = "has the socket but accepts no connection" if mute else "listens"
         yield f"its process {process_label(seen.owner.process)} {does}"
     elif seen.bound:
         yield "one of its processes has bound the port but is not listening"

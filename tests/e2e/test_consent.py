@@ -103,6 +103,19 @@ def test_after_no_the_holder_is_not_described_again(
     assert "started by" not in after
 
 
+def test_no_about_a_holder_that_has_exited_since_says_that_the_port_is_free(
+    holder: Actor, port: int, on_terminal: OnTerminal
+) -> None:
+    terminal = on_terminal("free", "web").asked()
+    holder.end()
+    eventually(lambda: tables.bindable(port))
+    terminal.answer("n")
+    assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
+    _, _, after = terminal.screen().partition("stop it? no\n")
+    what = f"nothing was stopped: 127.0.0.1:{port} has become free since the question"
+    assert after == f"error: {what}"
+
+
 def test_a_key_answers_only_the_question_it_was_pressed_at(
     port: int, holder: Actor, zoo: Zoo, on_terminal: OnTerminal
 ) -> None:

@@ -32,6 +32,7 @@ from devports.core.stop_plan import (
     WatchingForRestart,
     WouldStop,
 )
+from devports.core.verdict import all_bindable
 from devports.errors import DevportsError
 from devports.freeing import FreeRequest as FreeingJob
 from devports.freeing import FreeServices, StopTimeouts, code_of_hidden, consent, free, preview
@@ -152,6 +153,21 @@ def test_no_leaves_everything_alone():
     assert freed.exit_code == exitcodes.HELD
     assert isinstance(freed.outcomes[0], Declined)
     assert machine.sent == []
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["the holder has exited", "it still runs"])
+def test_after_no_the_findings_are_those_after_the_question(ends: bool):
+    machine = held_by(FakeMachine(), 50)
+    freeing = Freeing(machine, False)
+
+    def ask(question: Question) -> Answer:
+        if ends:
+            machine.end(50)
+        return freeing.ask(question)
+
+    tools = FreeServices(machine, ask, freeing.told.append, freeing.find_run, FakeEngines())
+    freed = free(tools, FreeingJob((HERE,), ASK, QUICK))
+    assert (all_bindable(freed.findings), freed.bindable) == (ends, False)
 
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_signalled():

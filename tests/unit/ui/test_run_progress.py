@@ -174,6 +174,12 @@ FAMILY.says(
             None,
             None,
         ),
+        "it was handed a socket that listens, and its path was not found": (
+            "not-ready",
+            LISTENS.replace(queueing=True),
+            None,
+            404,
+        ),
         "a stranger listens": (
             "not-ready",
             NOBODY.replace(other_sockets=(Socket(HERE, None, "LISTEN"),)),
