@@ -21,9 +21,9 @@ HOUSE = House(Path(__file__).parents[2])
     ("measured", "most"),
     [
         pytest.param(len(HOUSE.modules), 144, id="modules"),
-        pytest.param(HOUSE.lines, 39_500, id="lines"),
-        pytest.param(max(module.lines for module in HOUSE.modules), 867, id="lines of a file"),
-        pytest.param(max(HOUSE.functions), 61, id="lines of a function"),
+        pytest.param(HOUSE.lines, 40_000, id="lines"),
+        pytest.param(max(module.lines for module in HOUSE.modules), 873, id="lines of a file"),
+        pytest.param(max(HOUSE.functions), 58, id="lines of a function"),
         pytest.param(median(HOUSE.functions), 7, id="lines of the middle function"),
         pytest.param(HOUSE.count(r"# noqa"), 55, id="noqa"),
         pytest.param(HOUSE.count(r"^\s*if TYPE_CHECKING:"), 123, id="if TYPE_CHECKING"),
