@@ -6,7 +6,7 @@ start, and `devports check` must cost about one.
 
 from __future__ import annotations
 
-from devports.core.text import LAST_PORT, decimal
+from devports.core.text import LAST_PORT, decimal, is_address
 from devports.core.value import Frozen
 from devports.errors import DevportsError
 
@@ -269,19 +269,25 @@ def _of_url(text: str) -> PortSpec:
     if not colon or address.endswith("]"):
         host, port = address, BY_SCHEME.get(scheme.lower(), "")
     if not port:
-        raise _wrong(text, "this URL has no port", f"{host or 'localhost'}:8000")
+        known = "" if is_of_one_interface(host.strip("[]")) else host
+        raise _wrong(text, "this URL has no port", f"{known or 'localhost'}:8000")
     return _spec(host, port, text)
 
 
 def _spec(host: str, port: str, text: str) -> PortSpec:
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise _wrong(text, "write an IPv6 address in brackets", f"[{host}]:{port}")
+    bare = host.strip("[]")
+    bracketed = host == f"[{bare}]"
+    host = bare if bracketed else host
+    known = port if decimal(port, LAST_PORT) else "8000"
     if is_of_one_interface(host):
-        raise _wrong(text, ONE_INTERFACE, f"[::]:{port}")
+        raise _wrong(text, ONE_INTERFACE, f"[::]:{known}")
+    if ":" in host and not bracketed:
+        if bare.count(":") > 1 and is_address(bare):
+            raise _wrong(text, "write an IPv6 address in brackets", f"[{bare}]:{known}")
+        first = bare.partition(":")[0]
+        raise _wrong(text, "a name has no colon", f"{first or 'localhost'}:{known}")
     if not host:
-        raise _wrong(text, "the host before the colon is missing", port or "8000")
+        raise _wrong(text, "the host before the colon is missing", known)
     return PortSpec(host, port_number(port, text))
 
 

@@ -69,13 +69,18 @@ def test_what_is_no_port_is_refused_with_the_reason_and_an_example(text: str, wh
     assert error.exit_code == 2
     assert why in error.facts[0]
     assert error.code == "target-invalid"
-    assert text_of(error.hints[0]).startswith("for example `")
+    example = text_of(error.hints[0]).removeprefix("for example `").removesuffix("`")
+    assert isinstance(parse_target(example), PortSpec)
     assert len(error.message) < 120
 
 
 EXAMPLES = [
     pytest.param("70000", "8000", id="a port"),
     pytest.param("::1:80", "[::1]:80", id="the same address in brackets"),
+    pytest.param("127.0.0.1:8000:3", "127.0.0.1:3", id="a port twice"),
+    pytest.param("a:b:c", "a:8000", id="colons in a name"),
+    pytest.param("fe80::1%eth0:80", "[::]:80", id="every interface"),
+    pytest.param("x://[fe80::1]", "localhost:8000", id="a URL of one interface"),
     pytest.param(":80", "80", id="the port alone"),
     pytest.param(":", "8000", id="nothing to take over"),
     pytest.param("redis://db/0", "db:8000", id="the host of a URL"),
