@@ -53,7 +53,7 @@ def open_log(config: Config, records: RunRecords, name: str) -> BinaryIO:
     try:
         if run is None or run.log:
             return open_regular(path, NOFOLLOW)
-        why = f"it runs in a terminal (pid {run.key.pid}): its output is there"
+        why = f"it runs in a terminal (pid {run.key.pid}), which shows its output"
     except FileNotFoundError:
         if run is None:
             service_of(config, name)
