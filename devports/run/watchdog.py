@@ -128,8 +128,12 @@ def start_watchdog(config: WatchdogConfig) -> Watchdog:
     try:
         return Watchdog(_forked(config))
     except OSError as error:
-        what, code = "cannot start the watchdog process", exitcodes.NOT_EXECUTABLE
-        raise refusal(error, what, code="not-started", exit_code=code) from error
+        raise refusal(
+            error,
+            "cannot start the watchdog process",
+            code="not-started",
+            exit_code=exitcodes.NOT_EXECUTABLE,
+        ) from error
 
 
 def _forked(config: WatchdogConfig) -> int:
