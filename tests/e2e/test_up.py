@@ -7,6 +7,8 @@ import shlex
 import signal
 import stat
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -21,7 +23,6 @@ from tests.harness.waiting import eventually, never
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.conftest import Zoo
     from tests.e2e.conftest import OnTerminal
@@ -223,20 +224,25 @@ def test_what_up_has_started_outlives_its_sigkill(
     assert (found["state"], found["started"]) == ("ready", False)
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """An empty folder with a path that leaves room for that of a socket (108 bytes on Linux)."""
+    with tempfile.TemporaryDirectory(prefix="devports-") as folder:
+        yield Path(folder)
+
+
 def test_a_killed_run_gives_its_port_back_and_is_started_again(
-    devports: Command, project: Project, port: int, tmp_path: Path
+    devports: Command, project: Project, port: int, short_folder: Path
 ) -> None:
-    private = tmp_path / "private"
-    private.mkdir()
-    devports.env["TMPDIR"] = str(private)
+    devports.env["TMPDIR"] = str(short_folder)
     project.zoo("web", "listener", port)
     first = services(devports)["web"]
-    assert os.listdir(private)
+    assert os.listdir(short_folder)
     own = [p for p in psutil.process_iter() if p.pid in (first["run"], first["pid"])]
     guard.know(first["run"], own[0].create_time())
     Identity.of(first["run"]).send(signal.SIGKILL)
     eventually(lambda: tables.bindable(port), what="its watchdog stops the server")
-    eventually(lambda: not os.listdir(private), what="its folder for hooks is removed")
+    eventually(lambda: not os.listdir(short_folder), what="its folder for hooks is removed")
     second = services(devports)["web"]
     assert (second["state"], second["started"]) == ("ready", True)
 
