@@ -13,7 +13,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import NOBODY, argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY, NEEDS_SECOND_USER
-from tests.harness.terminal import DOWN, UP
+from tests.harness.terminal import DOWN, UP, typed_ahead
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -219,15 +219,12 @@ AHEAD = [
 ]
 
 
-@pytest.mark.parametrize("shown", ["$", "  command  "], ids=["at once", "while the card is there"])
+@pytest.mark.parametrize("shown", ["", "  command  "], ids=["at once", "while the card is there"])
 @pytest.mark.parametrize("keys", [*AHEAD, pytest.param(DOWN + ENTER + DOWN, id="down and Enter")])
 def test_keys_from_before_the_list_move_and_answer_nothing(
     keys: str, shown: str, holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = on_terminal("run", "web")
-    if shown != "$":
-        terminal.expect(shown)
-    terminal.send(keys)
+    terminal = typed_ahead(lambda: on_terminal("run", "web"), keys, shown)
     assert terminal.asked().pointed == "n"
     assert b"? no" not in terminal.bytes
     terminal.answer(ENTER)

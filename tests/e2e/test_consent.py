@@ -12,6 +12,7 @@ from devports import exitcodes
 from tests.harness import tables
 from tests.harness.actors import argv_of
 from tests.harness.capabilities import NEEDS_FORK, NEEDS_PTY
+from tests.harness.terminal import typed_ahead
 from tests.harness.waiting import eventually
 
 if TYPE_CHECKING:
@@ -187,8 +188,7 @@ def test_signals_still_reach_a_run_that_has_asked(
 def test_keys_typed_before_the_question_do_not_count(
     keys: str, words: tuple[str, ...], holder: Actor, on_terminal: OnTerminal
 ) -> None:
-    terminal = on_terminal(*words)
-    terminal.send(keys)
+    terminal = typed_ahead(lambda: on_terminal(*words), keys)
     terminal.answer("n")
     assert terminal.exit_code() == exitcodes.HELD, terminal.screen()
     assert holder.alive

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pexpect
+import psutil
 import pyte
 
 from tests.harness.actors import Identity
@@ -133,6 +134,18 @@ class Terminal:
         eventually(lambda: self._read(0.1) and self.pointed, within, what=self.screen())
         return self
 
+    def type_ahead(self, keys: str) -> bool:
+        """Type the keys while the program is stopped; return False, and type none, if it asks."""
+        self.identity.send(signal.SIGSTOP)
+        eventually(lambda: psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        while len(self.bytes) != self.drain():  # all that was written until then
+            pass
+        early = ASKS not in self.bytes
+        if early:
+            self.send(keys)
+        self.identity.send(signal.SIGCONT)
+        return early
+
     def press(self, keys: str, done: Callable[[], object], within: float = WITHIN) -> None:
         """Press the keys until they have been taken, which `done` says."""
         deadline = deadline_after(within)
@@ -217,3 +230,24 @@ class Terminal:
             self._child.wait()
         if not self._child.closed:
             self.hang_up()
+
+
+def typed_ahead(begin: Callable[[], Terminal], keys: str, shown: str = "") -> Terminal:
+    """Return a terminal where the keys were typed before any question was there.
+
+    Args:
+        begin: runs the program in a new terminal.
+        keys: to be typed.
+        shown: the text that has to be on the screen before.
+    """
+
+    deadline = deadline_after(WITHIN)
+    while remaining(deadline):
+        terminal = begin()
+        if shown:
+            terminal.expect(shown)
+        if terminal.type_ahead(keys):
+            return terminal
+        terminal.hang_up()  # its question was there before this process had its turn
+        terminal.exit_code()
+    raise AssertionError("the question was always there before the keys")

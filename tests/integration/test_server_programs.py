@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from devports.core.model import HolderSearch, Socket
+    from devports.system import Machine
 
     Begin = Callable[..., "subprocess.Popen[str]"]
 
@@ -45,6 +46,11 @@ def begin() -> Iterator[Begin]:
     yield start
     for process in begun:
         process.communicate()  # each reads its input to the end
+
+
+def below_here(machine: Machine) -> ServerProcessTree:
+    """Return what is started from now on; this process is not made the parent of later orphans."""
+    return ServerProcessTree(altered(machine, adopt_orphans=lambda: None))
 
 
 SOCKETS = [
@@ -77,7 +83,7 @@ def test_of_who_has_gone_nothing_is_known(begin: Begin) -> None:
 
 def test_a_program_without_a_hook_is_known_after_a_moment(begin: Begin) -> None:
     machine = native()
-    family = ServerProcessTree(machine)
+    family = below_here(machine)
     programs = ProgramWatcher(machine, family)
     process = begin("sh", "-c", "exec 3<&0; cat <&3 & cat")
     eventually(lambda: len(family.members()) == 3)
@@ -121,7 +127,7 @@ def test_all_holders_in_a_server_are_found_without_a_search_of_the_machine(
         return native().holding(sockets, thorough=thorough)
 
     machine = altered(native(), holding=holding)
-    family = ServerProcessTree(machine)
+    family = below_here(machine)
     reserved: Any = SimpleNamespace(inodes=(), given=(), queueing=(), inherited=frozenset())
     watch = OwnershipWatcher(machine, (Endpoint("127.0.0.1", port),), family, reserved)
     assert watch.holders() == []
@@ -143,7 +149,7 @@ if child:
 
 def test_a_fork_has_the_hook_of_its_parent(begin: Begin) -> None:
     machine = native()
-    family = ServerProcessTree(machine)
+    family = below_here(machine)
     programs = ProgramWatcher(machine, family)
     process = begin(sys.executable, "-c", FORKS)
     eventually(lambda: len(family.members()) == 2)

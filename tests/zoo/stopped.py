@@ -12,11 +12,12 @@ import stage
 
 args = stage.arguments(__doc__).parse_args()
 sock = stage.listening(args.host, args.port)
+me = os.getpid()
 if stage.fork() == 0:
     sock.close()
     stage.until_the_end(stay=args.stay)
-    if os.getppid() != 1:
-        os.kill(os.getppid(), signal.SIGKILL)  # noqa: TID251  # our parent, stopped by itself
+    if os.getppid() == me:  # an orphan has another parent: init, or a subreaper
+        os.kill(me, signal.SIGKILL)  # noqa: TID251  # our parent, stopped by itself
     os._exit(0)
 stage.ready()
 signal.raise_signal(signal.SIGSTOP)
