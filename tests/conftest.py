@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from xdist.remote import Producer
-
     from tests.harness.actors import Actor
     from tests.harness.bystanders import Bystanders
-    from tests.harness.scheduling import Scheduling
     from tests.harness.servers import RealServer
 
 for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
@@ -29,16 +27,6 @@ for _name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES"):
 # How long an example takes depends on what else this machine does, so it proves nothing.
 settings.register_profile("devports", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("devports")
-
-
-@pytest.hookimpl(optionalhook=True)  # there is none without pytest-xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """Share out the tests more evenly than `--dist loadfile` does, in its place."""
-    if config.getoption("dist") != "loadfile":
-        return None
-    from tests.harness.scheduling import Scheduling
-
-    return Scheduling(config, log)
 
 
 class Zoo(Protocol):
@@ -79,8 +67,8 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def zoo() -> Iterator[Zoo]:
-    """Start zoo programs; they are ended, by pid, when the test is over."""
-    started: list[Actor] = []
+    """Start zoo programs; they are ended, by pid, when the test is over, each whatever befell."""
+    ends = contextlib.ExitStack()
 
     def begin(
         name: str,
@@ -90,14 +78,14 @@ def zoo() -> Iterator[Zoo]:
         cwd: str = "/",
     ) -> Actor:
         argv = actors.argv_of(name, *words)
-        started.append(actors.start(name, argv, uid=uid, shell_parent=shell_parent, cwd=cwd))
-        return started[-1]
+        actor = actors.start(name, argv, uid=uid, shell_parent=shell_parent, cwd=cwd)
+        ends.callback(actor.end)
+        return actor
 
     if not hasattr(os, "fork"):
         pytest.skip("the zoo needs pipes that can be waited for")
-    yield begin
-    for actor in reversed(started):
-        actor.end()
+    with ends:
+        yield begin
 
 
 @pytest.fixture

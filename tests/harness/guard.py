@@ -42,7 +42,7 @@ class _Guard:
         raise WouldHaveSignalledAStranger(verdict)
 
     def knows(self, pid: int) -> bool:
-        """Say whether `pid` is this session, a descendant of it, or nobody at all."""
+        """Say whether `pid` is this session, a descendant of it, or nobody any more."""
         if pid == self.session:
             return True
         if pid <= 0:
@@ -53,7 +53,9 @@ class _Guard:
                 return True
             if any(parent.pid == self.session for parent in process.parents()):
                 return True
-            return process.environ().get(MARK) == str(self.session)
+            marks = process.environ()
+            # In the middle of its exit it has lost its parent and its memory: nobody is left there.
+            return marks.get(MARK) == str(self.session) or not (marks or process.cmdline())
         except psutil.NoSuchProcess:
             return True
         except psutil.Error:
