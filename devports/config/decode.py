@@ -113,6 +113,9 @@ def _unknown(name: str, path: Path, known: tuple[str, ...]) -> Problem:
     where = f" in `{dotted(path[:-1])}`" if path[1:] else ""
     if path[0] == "defaults" and name in keys.SERVICE:
         return Problem(path, f"`{name}` is not allowed in `[defaults]`; set it per service", "key")
+    if not where and name in keys.SERVICE:
+        table = "defaults" if name in keys.DEFAULTS else "services.NAME"
+        return Problem(path, f"`{name}` is not allowed here; set it in `[{table}]`", "key")
     return Problem(path, f"unknown key{where}", "key", name, known)
 
 

@@ -267,6 +267,14 @@ def test_a_mistake_in_a_service(data: dict[str, Any], path: str, reason: str):
             id="a misspelt table",
         ),
         pytest.param(
+            {**service(), "port_per": "worktree"}, ("port_per",),
+            "`port_per` is not allowed here; set it in `[defaults]`", id="a default at the top",
+        ),
+        pytest.param(
+            {**service(), "port": 8000}, ("port",),
+            "`port` is not allowed here; set it in `[services.NAME]`", id="a key without a service",
+        ),
+        pytest.param(
             {**service(), "defaults": 1}, ("defaults",), "`defaults` must be a table, not 1",
             id="defaults that are no table",
         ),
