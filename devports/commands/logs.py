@@ -49,21 +49,22 @@ def open_log(config: Config, records: RunRecords, name: str) -> BinaryIO:
         DevportsError: there is none, or the service runs in a terminal.
     """
     path, run = records.log_path(name, config.root), records.live_run(name, config.root)
-    hints = (hint("to start it in the background, run ", own_command("up", name)),) * (run is None)
     try:
         if run is None or run.log:
             return open_regular(path, NOFOLLOW)
         why = f"it runs in a terminal (pid {run.key.pid}), which shows its output"
     except FileNotFoundError:
+        why = f"`{path}` is missing"
         if run is None:
             service_of(config, name)
-        why = "it has not been started by `devports up`" if run is None else f"`{path}` is missing"
+            why = "it has not been started by `devports up`"
     except OSError as error:
         why = f"cannot read `{path}`: {error.strerror}"
+    start = hint("to start it in the background, run ", own_command("up", name))
     raise DevportsError(
         "no-log",
         f"`{name}` has no log: {why}",
-        hints=hints,
+        hints=(start,) if run is None else (),
         service=name,
         exit_code=exitcodes.NO,
     )

@@ -57,8 +57,8 @@ def vscode(
     `folder`: the one that VS Code opens; by default the current one.
     """
     typed_in, typed = current_folder(), () if folder is None else (folder,)
-    for each in typed:
-        _change_to(context, each)
+    if folder is not None:
+        _change_to(context, folder)
     where = _editor_folder(context, mode, typed, below=below)
     if where is None:
         context.screen.err("nothing written")

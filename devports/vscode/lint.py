@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from devports.core.jsonc import JsoncError, Path, entries_of, find, inside, parse, place
 from devports.core.shell_syntax import hides_exit_code
 from devports.core.value import Frozen
-from devports.vscode.tasks import is_generated, role_of
+from devports.vscode.tasks import is_generated, needs_of, role_of
 
 Severity = Literal["error", "warning", "note"]
 Found: TypeAlias = tuple[str, Path, str]
@@ -141,7 +141,7 @@ def needed_runs(text: str) -> dict[str, str]:
     """
     tasks = _readable(text, "tasks")
     runs = {_name(each, "label") for each in tasks if _runs_service(each)}
-    found = ((_name(each, "label"), name) for each in tasks for name in _needs(each))
+    found = ((_name(each, "label"), name) for each in tasks for name in needs_of(each))
     return {label: name for label, name in reversed([*found]) if name in runs}
 
 
@@ -155,7 +155,7 @@ def _readable(text: str, *keys: str) -> list[Any]:
 def _in_sequence(text: str) -> frozenset[str]:
     """Return the labels of tasks after which VS Code starts the next one of a sequence."""
     chains = [each for each in _readable(text, "tasks") if each.get("dependsOrder") == "sequence"]
-    return frozenset(name for each in chains for name in _needs(each))
+    return frozenset(name for each in chains for name in needs_of(each))
 
 
 def _lint(
@@ -198,17 +198,9 @@ def _label(entry: Any, entries: list[Any], naming: str) -> Iterator[Found]:
 
 def _depends(entry: Any, entries: list[Any]) -> Iterator[Found]:
     known = {_name(each, "label") for each in entries}
-    for name in _needs(entry):
+    for name in needs_of(entry):
         if name not in known and not _from_elsewhere(name):
             yield "depends-unknown", ("dependsOn",), f"`dependsOn` names an unknown task `{name}`"
-
-
-def _needs(entry: Any) -> Iterator[str]:
-    """Yield the names of tasks that VS Code runs before a task."""
-    wants = entry.get("dependsOn")
-    for name in wants if isinstance(wants, list) else [wants]:
-        if isinstance(name, str):
-            yield name
 
 
 def _from_elsewhere(name: str) -> bool:

@@ -35,6 +35,7 @@ from devports.vscode.tasks import (
     is_marked,
     named_role,
     names_of,
+    needs_of,
     role_of,
     unmarked,
     with_program,
@@ -606,9 +607,8 @@ def _dangling_references(text: str, goal: LaunchGoal) -> Iterator[Note]:
 def _dangling_needs(text: str, goal: LaunchGoal) -> Iterator[Note]:
     """Yield notes on a person's tasks that depend on a removed generated task."""
     for _, entry in entries_of(text, "tasks"):
-        needs = entry.get("dependsOn") if not is_generated(entry) else ()
-        for task in needs if isinstance(needs, list) else [needs]:
-            if isinstance(task, str) and task in goal.gone:
+        for task in needs_of(entry) if not is_generated(entry) else ():
+            if task in goal.gone:
                 yield _task_gone(TASKS, str(entry.get("label")), task, "dependsOn", goal)
 
 

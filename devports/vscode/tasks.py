@@ -231,6 +231,14 @@ def without_group(body: Json) -> Json:
     return rest | {"detail": str(body["detail"]).replace(f"{BUILD_DETAIL} {MARK}", f" {MARK}")}
 
 
+def needs_of(task: Mapping[str, object]) -> list[str]:
+    """Return the names of the tasks that VS Code runs before a task."""
+    wants = task.get("dependsOn")
+    return [
+        name for name in (wants if isinstance(wants, list) else [wants]) if isinstance(name, str)
+    ]
+
+
 def role_of(task: Mapping[str, object]) -> Role:
     """Return the role of a generated task; its folder is that of its command."""
     command, cwd = task.get("command"), inside(task, "options", "cwd")

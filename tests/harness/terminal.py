@@ -240,7 +240,6 @@ def typed_ahead(begin: Callable[[], Terminal], keys: str, shown: str = "") -> Te
         keys: to be typed.
         shown: the text that has to be on the screen before.
     """
-
     deadline = deadline_after(WITHIN)
     while remaining(deadline):
         terminal = begin()

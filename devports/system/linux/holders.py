@@ -34,8 +34,6 @@ FIRST_NUMBER = ("3",)
 """Descriptor of the first file that a program opens: many servers open no other one before."""
 NEXT_NUMBERS = (("4", "5", "6"), tuple(map(str, range(7, 12))), tuple(map(str, range(12, 28))))
 """Further descriptors, by likelihood: beside event loops, logs, libraries and pipes."""
-OTHER_NUMBERS = ()
-"""All others that are open."""
 LOW_NUMBERS = frozenset(FIRST_NUMBER).union(*NEXT_NUMBERS)
 MANY = 256
 """Descriptors of a process that is not read whole where another process is likelier."""
@@ -134,7 +132,7 @@ def _widen(search: Search, sockets: Sequence[Socket]) -> None:
     """Search the relatives of the holders; then, for what is missing, every process."""
     search.search_quickly(relatives(search.found))
     if not search.done:
-        search.glance(_readable(_of_opener(sockets)), OTHER_NUMBERS)
+        search.glance(_readable(_of_opener(sockets)))
         search.search(relatives(search.found))
     if not search.done:
         search.search(processes.pids())
@@ -195,8 +193,8 @@ class Search:
         lowest = [str(number) for number in range(MANY)] if large else ()
         self.search(pid for pid in large if _has_one(pid, lowest, self.links))
 
-    def glance(self, pids: Iterable[int], numbers: Sequence[str]) -> list[int]:
-        """Look at these descriptors alone; return the processes that may have others.
+    def glance(self, pids: Iterable[int], numbers: Sequence[str] | None = None) -> list[int]:
+        """Look at these descriptors, or all but the low ones; return which may have others.
 
         A process with a missing socket is searched whole. No other one counts as searched.
         """
@@ -288,8 +286,8 @@ def _open_files(pid: int) -> int:
         return 0
 
 
-def _has_one(pid: int, numbers: Collection[str], links: Collection[str]) -> bool | None:
-    """Return whether one of these descriptors is one of the sockets.
+def _has_one(pid: int, numbers: Collection[str] | None, links: Collection[str]) -> bool | None:
+    """Return whether one of these descriptors, or of all but the low ones, is one of the sockets.
 
     None if the process is not worth a second glance: none of several numbers is open, or they are
     not readable.
@@ -301,7 +299,7 @@ def _has_one(pid: int, numbers: Collection[str], links: Collection[str]) -> bool
     except OSError as error:
         return False if isinstance(error, FileNotFoundError) else None
     try:
-        if numbers is OTHER_NUMBERS:
+        if numbers is None:
             numbers = set(os.listdir(folder)) - LOW_NUMBERS
         targets = [processes.link(number, folder) for number in numbers]
     except OSError as error:  # it exited
